@@ -1,1 +1,1 @@
-"""golemnet database"""
+"""Where a daemon keeps what must survive it: one writer, many readers, migrations, and the outbox."""
