@@ -1,0 +1,79 @@
+"""Bodies of the identity, version, application-key and network resources."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import msgspec
+
+from golemnet.rest.wire import Wire
+
+
+class Identity(Wire):
+    """Who an application key acts as (``GET /me``)."""
+
+    identity: str
+    name: str
+    role: str = "manager"
+
+
+class VersionInfo(Wire, omit_defaults=True):
+    """A release; ``implementation`` names this program and its own version."""
+
+    version: str
+    name: str
+    seen: bool
+    release_ts: str
+    implementation: str | None = None
+
+
+class VersionResponse(Wire):
+    """``GET /version/get``."""
+
+    current: VersionInfo
+    pending: VersionInfo | None = None
+
+
+class IdentityEntry(Wire):
+    """A line of ``yagna id list``."""
+
+    node_id: str
+    alias: str | None
+    is_default: bool
+    is_locked: bool
+
+
+class NewAppKey(Wire):
+    """A request for an application key; a name that exists gives the existing key."""
+
+    name: str
+    identity: str | None = None
+
+
+class AppKey(Wire):
+    """An application key: 32 hex digits."""
+
+    name: str
+    key: str
+    id: str
+    role: str
+    created: datetime
+
+
+class PeerEntry(Wire):
+    """A node that this one has a session with."""
+
+    node_id: str
+    address: str | None = None
+    round_trip_ms: float | None = None
+    since: datetime | None = None
+
+
+class NetStatus(Wire):
+    """This node on the network."""
+
+    node_id: str
+    listen_address: str | None = None
+    public_address: str | None = None
+    sessions: int = 0
+    bootstrap: list[str] = msgspec.field(default_factory=list[str])

@@ -1,0 +1,250 @@
+"""Bodies of the payment API (``/payment-api/v1``), named as in its OpenAPI file. Amounts are in GLM."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from golemnet.rest.wire import Wire
+
+PREFIX = "/payment-api/v1"
+
+
+class Account(Wire):
+    """An address that can send or receive on a payment platform."""
+
+    platform: str
+    address: str
+    driver: str
+    network: str
+    token: str
+    send: bool
+    receive: bool
+
+
+class PaymentPlatform(Wire):
+    """The long form of a platform's name ``driver-network-token``."""
+
+    driver: str | None = None
+    network: str | None = None
+    token: str | None = None
+
+
+class Deposit(Wire):
+    """A deposit on the chain that an allocation may draw from."""
+
+    id: str
+    contract: str
+    validate: dict[str, Any] | None = None
+
+
+class NewAllocation(Wire):
+    """A request to reserve funds. Fields that a client sends empty (``spentAmount: ""``) are ignored."""
+
+    total_amount: Decimal
+    address: str | None = None
+    payment_platform: str | PaymentPlatform | None = None
+    timeout: datetime | None = None
+    make_deposit: bool = False
+    deposit: Deposit | None = None
+    extend_timeout: int | None = None
+
+
+class AllocationUpdate(Wire):
+    """A change of an open allocation."""
+
+    total_amount: Decimal | None = None
+    timeout: datetime | None = None
+    deposit: Deposit | None = None
+
+
+class Allocation(Wire):
+    """Funds reserved for payments; remaining = total - spent."""
+
+    allocation_id: str
+    address: str
+    payment_platform: str
+    total_amount: Decimal
+    spent_amount: Decimal
+    remaining_amount: Decimal
+    timestamp: datetime
+    timeout: datetime | None = None
+    make_deposit: bool = False
+    deposit: Deposit | None = None
+    extend_timeout: int | None = None
+
+
+class Decoration(Wire):
+    """One property that an allocation adds to a demand."""
+
+    key: str
+    value: str
+
+
+class MarketDecoration(Wire):
+    """What allocations add to a demand so that providers who can be paid match."""
+
+    properties: list[Decoration]
+    constraints: list[str]
+
+
+class NewDebitNote(Wire):
+    """A provider's claim for what an activity has used so far (cumulative)."""
+
+    activity_id: str
+    total_amount_due: Decimal
+    usage_counter_vector: list[float] | None = None
+    payment_due_date: datetime | None = None
+
+
+class DebitNote(Wire):
+    """A debit note; payable in the middle of an agreement only if ``payment_due_date`` is set."""
+
+    debit_note_id: str
+    issuer_id: str
+    recipient_id: str
+    payee_addr: str
+    payer_addr: str
+    payment_platform: str
+    timestamp: datetime
+    agreement_id: str
+    activity_id: str
+    total_amount_due: Decimal
+    status: str
+    usage_counter_vector: list[float] | None = None
+    payment_due_date: datetime | None = None
+    previous_debit_note_id: str | None = None
+
+
+class NewInvoice(Wire):
+    """A provider's final claim for an agreement."""
+
+    agreement_id: str
+    amount: Decimal
+    payment_due_date: datetime
+    activity_ids: list[str] = msgspec.field(default_factory=list[str])
+
+
+class Invoice(Wire):
+    """An invoice; ``status`` is ISSUED, RECEIVED, ACCEPTED, REJECTED, FAILED, SETTLED or CANCELLED."""
+
+    invoice_id: str
+    issuer_id: str
+    recipient_id: str
+    payee_addr: str
+    payer_addr: str
+    payment_platform: str
+    timestamp: datetime
+    agreement_id: str
+    activity_ids: list[str]
+    amount: Decimal
+    payment_due_date: datetime
+    status: str
+
+
+class Acceptance(Wire):
+    """The accepted amount (must equal the document's) and the allocation that pays it."""
+
+    total_amount_accepted: Decimal
+    allocation_id: str
+
+
+class Rejection(Wire, omit_defaults=True):
+    """``rejection_reason`` is UNSOLICITED_SERVICE, BAD_SERVICE or INCORRECT_AMOUNT."""
+
+    rejection_reason: str
+    total_amount_accepted: Decimal
+    message: str | None = None
+
+
+class InvoiceEvent(Wire, omit_defaults=True):
+    """``event_type`` is InvoiceReceivedEvent, ...Accepted..., ...Rejected..., ...Settled..., ...Cancelled..."""
+
+    event_type: str
+    event_date: datetime
+    invoice_id: str
+    rejection: Rejection | None = None
+
+
+class DebitNoteEvent(Wire, omit_defaults=True):
+    """``event_type`` is DebitNoteReceivedEvent, ...Accepted..., ...Rejected..., ...Settled..., ...Cancelled..."""
+
+    event_type: str
+    event_date: datetime
+    debit_note_id: str
+    rejection: Rejection | None = None
+
+
+class AgreementPayment(Wire, omit_defaults=True):
+    """The part of a payment that belongs to one agreement."""
+
+    agreement_id: str
+    amount: Decimal
+    allocation_id: str | None = None
+
+
+class ActivityPayment(Wire, omit_defaults=True):
+    """The part of a payment that belongs to one activity (by debit note)."""
+
+    activity_id: str
+    amount: Decimal
+    allocation_id: str | None = None
+
+
+class Payment(Wire):
+    """A payment on the chain. ``details`` is the base64 of the transaction hash's 32 bytes."""
+
+    payment_id: str
+    payer_id: str
+    payee_id: str
+    payer_addr: str
+    payee_addr: str
+    payment_platform: str
+    amount: Decimal
+    timestamp: datetime
+    agreement_payments: list[AgreementPayment]
+    activity_payments: list[ActivityPayment]
+    details: str
+
+
+class AccountStatus(Wire):
+    """What ``yagna payment status`` shows of one account (an extension of ours). Amounts in GLM, gas in ETH."""
+
+    address: str
+    platform: str
+    driver: str
+    network: str
+    token: str
+    amount: Decimal
+    reserved: Decimal
+    gas: Decimal
+    outgoing_requested: Decimal
+    outgoing_accepted: Decimal
+    outgoing_confirmed: Decimal
+    incoming_requested: Decimal
+    incoming_accepted: Decimal
+    incoming_confirmed: Decimal
+    block_number: int | None = None
+    block_datetime: datetime | None = None
+
+
+class PlatformEntry(Wire):
+    """A line of ``yagna payment driver list``."""
+
+    driver: str
+    network: str
+    token: str
+    platform: str
+    default: bool
+
+
+class InitAccount(Wire):
+    """A request of ``yagna payment init`` or ``fund``; no address means the key's own identity."""
+
+    address: str | None = None
+    platform: str | None = None
+    sender: bool = True
+    receiver: bool = True
