@@ -161,7 +161,7 @@ class Rejection(Wire, omit_defaults=True):
 
 
 class InvoiceEvent(Wire, omit_defaults=True):
-    """``event_type`` is InvoiceReceivedEvent, ...Accepted..., ...Rejected..., ...Settled..., ...Cancelled..."""
+    """``event_type`` is Invoice + Received|Accepted|Rejected|Settled|Cancelled + Event"""
 
     event_type: str
     event_date: datetime
@@ -170,7 +170,7 @@ class InvoiceEvent(Wire, omit_defaults=True):
 
 
 class DebitNoteEvent(Wire, omit_defaults=True):
-    """``event_type`` is DebitNoteReceivedEvent, ...Accepted..., ...Rejected..., ...Settled..., ...Cancelled..."""
+    """``event_type`` is DebitNote + Received|Accepted|Rejected|Settled|Cancelled + Event"""
 
     event_type: str
     event_date: datetime
@@ -211,7 +211,7 @@ class Payment(Wire):
 
 
 class AccountStatus(Wire):
-    """What ``yagna payment status`` shows of one account (an extension of ours). Amounts in GLM, gas in ETH."""
+    """What ``yagna payment status`` shows of one account (ours). Amounts in GLM, gas in ETH."""
 
     address: str
     platform: str

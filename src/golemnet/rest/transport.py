@@ -1,0 +1,126 @@
+"""One HTTP call to a daemon: JSON both ways, errors as exceptions, a deadline on everything."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, TypeVar
+from urllib.parse import quote
+
+import aiohttp
+import msgspec
+
+from golemnet.errors import GolemError
+from golemnet.rest.errors import GatewayTimeout, from_status
+from golemnet.rest.wire import ErrorMessage, decode, encode
+
+T = TypeVar("T")
+Query = Mapping[str, "str | float | int | bool | datetime | list[str] | None"]
+
+DEFAULT_TIMEOUT_S = 30.0
+POLL_MARGIN_S = 10.0
+
+
+class DaemonUnreachable(GolemError):
+    """No daemon answers at the address; the call may be repeated later."""
+
+
+class Transport:
+    """Calls on one daemon over kept-alive connections."""
+
+    def __init__(self, session: aiohttp.ClientSession, api_url: str, hint: str) -> None:
+        self.session = session
+        self.api_url = api_url.rstrip("/")
+        self._hint = hint
+
+    async def get(
+        self, path: str, type_: type[T], query: Query | None = None, *, timeout_s: float = DEFAULT_TIMEOUT_S
+    ) -> T:
+        """``GET path`` as a ``type_``."""
+        return decode(await self.call("GET", path, query=query, timeout_s=timeout_s), type_)
+
+    async def post(
+        self,
+        path: str,
+        type_: type[T],
+        body: Any = msgspec.UNSET,
+        query: Query | None = None,
+        *,
+        timeout_s: float = DEFAULT_TIMEOUT_S,
+    ) -> T:
+        """``POST path`` with ``body``, the answer as a ``type_``."""
+        return decode(await self.call("POST", path, body, query=query, timeout_s=timeout_s), type_)
+
+    async def call(
+        self,
+        method: str,
+        path: str,
+        body: Any = msgspec.UNSET,
+        query: Query | None = None,
+        *,
+        timeout_s: float = DEFAULT_TIMEOUT_S,
+    ) -> bytes:
+        """The body of a successful answer.
+
+        Raises:
+            ApiError: the daemon answered another status.
+            GatewayTimeout: no answer within ``timeout_s``.
+            DaemonUnreachable: no connection, or it broke.
+        """
+        try:
+            async with self.session.request(
+                method,
+                self.api_url + path,
+                data=None if body is msgspec.UNSET else encode(body),
+                headers=None if body is msgspec.UNSET else {"Content-Type": "application/json"},
+                params=query_of(query),
+                timeout=aiohttp.ClientTimeout(total=timeout_s),
+            ) as answer:
+                return await checked(answer)
+        except TimeoutError as error:
+            raise GatewayTimeout(f"The daemon did not answer {method} {path} in {timeout_s:g} s.") from error
+        except (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError, OSError) as error:
+            raise self.unreachable(error) from error
+
+    def unreachable(self, error: BaseException) -> DaemonUnreachable:
+        """The error for a connection that failed."""
+        return DaemonUnreachable(
+            f"No daemon answers at {self._hint}.",
+            why=str(error),
+            next_step="Start it by `yagna service run`, or point YAGNA_API_URL at the one that runs.",
+        )
+
+
+async def checked(answer: aiohttp.ClientResponse) -> bytes:
+    """The body of ``answer``; raises the ApiError for its status unless it is a success."""
+    data = await answer.read()
+    if answer.status < 400:
+        return data
+    raise from_status(answer.status, _message(data))
+
+
+def segment(text: str) -> str:
+    """``text`` as one segment of a path."""
+    return quote(text, safe="")
+
+
+def query_of(query: Query | None) -> dict[str, str]:
+    """Query parameters as text; those that are None are left out."""
+    return {name: _text(value) for name, value in (query or {}).items() if value is not None}
+
+
+def _text(value: str | float | bool | datetime | list[str]) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, list):
+        return ",".join(value)
+    return str(value)
+
+
+def _message(data: bytes) -> str:
+    try:
+        return decode(data, ErrorMessage).message or ""
+    except msgspec.DecodeError:
+        return data[:500].decode("utf-8", "replace")
