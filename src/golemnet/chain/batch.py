@@ -1,0 +1,64 @@
+"""Pays many receivers in one transaction, each batch once, whatever happens in between."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+import msgspec
+from eth_utils.crypto import keccak
+
+from golemnet.chain.contract import Contract
+from golemnet.chain.ethereum import Ethereum, Receipt
+from golemnet.chain.mined import mined
+from golemnet.chain.sender import TransactionSender
+
+MOST_PAYMENTS = 256
+_UNLIMITED = 2**256 - 1
+
+
+class Payout(msgspec.Struct, frozen=True):
+    """``amount`` wei of the token for the address ``receiver``."""
+
+    receiver: str
+    amount: int
+
+
+class BatchPayer:
+    """Pays from the account of ``sender``; one batch at a time."""
+
+    def __init__(self, chain: Ethereum, sender: TransactionSender) -> None:
+        self._chain = chain
+        self._sender = sender
+        self._token = Contract.load("token")
+        self._multi_transfer = Contract.load("multi_transfer")
+        self._lock = asyncio.Lock()
+
+    async def pay(self, batch_id: str, payouts: Sequence[Payout], timeout_s: float) -> Receipt:
+        """Pay ``payouts`` unless the batch is paid; the receipt of the transaction that did it.
+
+        The contract remembers the batch by its id, so calling this again after any failure is safe.
+
+        Raises:
+            WouldRevert: the contract would refuse it: most often there are not enough tokens.
+            ChainError: it is unknown whether the batch is paid; call again.
+        """
+        async with self._lock:
+            batch = keccak(text=batch_id)
+            paid_by = await self._chain.batch_transaction(self._sender.address, batch)
+            if paid_by is not None:
+                return await mined(self._chain, paid_by, timeout_s, self._chain.file.confirmations)
+            await self._approve(sum(each.amount for each in payouts), timeout_s)
+            await self._sender.send(batch_id, self._chain.file.multi_transfer, self._data(batch, payouts))
+            return await self._sender.wait(batch_id, timeout_s)
+
+    def _data(self, batch: bytes, payouts: Sequence[Payout]) -> bytes:
+        receivers = [each.receiver for each in payouts]
+        return self._multi_transfer.call("payOnce", batch, receivers, [each.amount for each in payouts])
+
+    async def _approve(self, amount: int, timeout_s: float) -> None:
+        if await self._chain.allowance(self._sender.address) >= amount:
+            return
+        data = self._token.call("approve", self._chain.file.multi_transfer, _UNLIMITED)
+        await self._sender.send("approve", self._chain.file.token, data)
+        await self._sender.wait("approve", timeout_s)

@@ -1,0 +1,1 @@
+"""The contracts in Vyper, and what the compiler made of them."""

@@ -1,0 +1,63 @@
+"""Puts the contracts on a new chain, at addresses that follow from the deployer and its first nonces."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import msgspec
+
+from golemnet.chain.contract import Contract
+from golemnet.chain.errors import ChainError
+from golemnet.chain.rpc import JsonRpc
+
+DEPLOY_TIMEOUT_S = 10.0
+_POLL_S = 0.02
+
+
+class Deployed(msgspec.Struct, frozen=True):
+    """Where the contracts are and who has put them there."""
+
+    deployer: str
+    token: str
+    multi_transfer: str
+
+
+async def deploy(rpc: JsonRpc) -> Deployed:
+    """Deploy what is not there yet, from the first account that the node signs for.
+
+    Raises:
+        ChainError: that account has done something else before.
+    """
+    deployer = (await rpc.call("eth_accounts"))[0]
+    token = await _ensure(rpc, deployer, 0, Contract.load("token").deployment())
+    multi_transfer = await _ensure(rpc, deployer, 1, Contract.load("multi_transfer").deployment(token))
+    return Deployed(deployer, token, multi_transfer)
+
+
+async def _ensure(rpc: JsonRpc, deployer: str, nonce: int, data: bytes) -> str:
+    address = created_address(deployer, nonce)
+    if await rpc.call("eth_getCode", address, "latest") != "0x":
+        return address
+    sent = {"from": deployer, "nonce": hex(nonce), "data": "0x" + data.hex()}
+    receipt = await _receipt(rpc, await rpc.call("eth_sendTransaction", sent))
+    if receipt["status"] != "0x1" or receipt["contractAddress"] != address:
+        raise ChainError(f"The contract for {address} could not be put on the chain {rpc.url}.")
+    return address
+
+
+async def _receipt(rpc: JsonRpc, hash_: str) -> dict[str, Any]:
+    async with asyncio.timeout(DEPLOY_TIMEOUT_S):
+        while True:
+            if (receipt := await rpc.call("eth_getTransactionReceipt", hash_)) is not None:
+                return receipt
+            await asyncio.sleep(_POLL_S)
+
+
+def created_address(deployer: str, nonce: int) -> str:
+    """The address of the contract that ``deployer`` creates by its transaction number ``nonce`` (< 128)."""
+    from eth_utils.crypto import keccak
+
+    # RLP of [20 bytes, small integer]: a list of 22 bytes.
+    body = b"\xd6\x94" + bytes.fromhex(deployer[2:]) + (bytes([nonce]) if nonce else b"\x80")
+    return "0x" + keccak(body)[12:].hex()

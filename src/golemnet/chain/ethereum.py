@@ -1,0 +1,176 @@
+"""A chain as this program sees it: balances, blocks, receipts, and the token's transfers in them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from golemnet.chain.chain_file import ChainFile
+from golemnet.chain.contract import Contract
+from golemnet.chain.errors import AlreadyKnown, ChainError
+from golemnet.chain.rpc import JsonRpc
+
+LEAST_TIP_WEI = 10**9
+
+
+class TokenTransfer(msgspec.Struct, frozen=True):
+    """A movement of tokens that a transaction made; addresses in lower case, amount in wei."""
+
+    sender: str
+    receiver: str
+    amount: int
+
+
+class Receipt(msgspec.Struct, frozen=True):
+    """A mined transaction; ``confirmations`` counts its own block."""
+
+    hash: str
+    block_number: int
+    block_hash: str
+    confirmations: int
+    succeeded: bool
+    transfers: tuple[TokenTransfer, ...] = ()
+
+
+class Fees(msgspec.Struct, frozen=True):
+    """EIP-1559 fees in wei for each unit of gas."""
+
+    most: int
+    tip: int
+
+
+class Ethereum:
+    """Reads one chain and hands signed transactions to it. Every method may raise ``ChainError``."""
+
+    def __init__(self, chain: ChainFile) -> None:
+        self.file = chain
+        self._rpc = JsonRpc(chain.rpc_url)
+        self._token = Contract.load("token")
+        self._multi_transfer = Contract.load("multi_transfer")
+        self._genesis: str | None = None
+
+    async def close(self) -> None:
+        """Let the connections go."""
+        await self._rpc.close()
+
+    async def check(self) -> None:
+        """Raise ``ChainError`` unless the chain answers, is the one of the file and has the token."""
+        chain_id = int(await self._rpc.call("eth_chainId"), 16)
+        if chain_id != self.file.chain_id:
+            raise ChainError(
+                f"The chain at {self.file.rpc_url} is number {chain_id}, not {self.file.chain_id}.",
+                next_step="Correct rpc_url or chain_id in the chain file.",
+            )
+        if not await self.has_code(self.file.token):
+            raise ChainError(f"The chain at {self.file.rpc_url} has no token at {self.file.token}.")
+
+    async def genesis(self) -> str:
+        """The hash of the first block: two chains with one number and another history differ in it."""
+        if self._genesis is None:
+            block = await self._rpc.call("eth_getBlockByNumber", "0x0", False)
+            self._genesis = str(block["hash"])
+        return self._genesis
+
+    async def block_number(self) -> int:
+        """The number of the newest block."""
+        return int(await self._rpc.call("eth_blockNumber"), 16)
+
+    async def has_code(self, address: str) -> bool:
+        """Whether a contract lives at ``address``."""
+        return (await self._rpc.call("eth_getCode", address, "latest")) != "0x"
+
+    async def gas_balance(self, address: str) -> int:
+        """The coins that pay for gas, in wei."""
+        return int(await self._rpc.call("eth_getBalance", address, "latest"), 16)
+
+    async def token_balance(self, address: str) -> int:
+        """The tokens of ``address`` in wei."""
+        return await self._ask(self.file.token, self._token, "balanceOf", address)
+
+    async def allowance(self, owner: str) -> int:
+        """What the multi-transfer contract may still move for ``owner``, in wei."""
+        spender = self.file.multi_transfer
+        return await self._ask(self.file.token, self._token, "allowance", owner, spender)
+
+    async def nonce(self, address: str) -> int:
+        """How many transactions of ``address`` are in blocks."""
+        return int(await self._rpc.call("eth_getTransactionCount", address, "latest"), 16)
+
+    async def fees(self) -> Fees:
+        """Fees that the next blocks will take, even when they double."""
+        block = await self._rpc.call("eth_getBlockByNumber", "latest", False)
+        base = int(block.get("baseFeePerGas", "0x0"), 16)
+        return Fees(most=2 * base + LEAST_TIP_WEI, tip=LEAST_TIP_WEI)
+
+    async def estimate_gas(self, sender: str, to: str, data: bytes) -> int:
+        """The gas that a call would use now. Raises ``WouldRevert`` if the contract would refuse it."""
+        call = {"from": sender, "to": to, "data": "0x" + data.hex()}
+        return int(await self._rpc.call("eth_estimateGas", call), 16)
+
+    async def broadcast(self, raw: bytes) -> None:
+        """Give a signed transaction to the chain; one that it has already is fine.
+
+        Raises:
+            NonceTaken: another transaction took its place.
+        """
+        try:
+            await self._rpc.call("eth_sendRawTransaction", "0x" + raw.hex())
+        except AlreadyKnown:
+            pass
+
+    async def send_unlocked(self, sender: str, to: str | None, data: bytes, value: int = 0) -> str:
+        """Have the node sign for its own account ``sender`` and send; the hash. ``to`` None creates."""
+        call = {"from": sender, "data": "0x" + data.hex(), "value": hex(value)}
+        return await self._rpc.call("eth_sendTransaction", call if to is None else call | {"to": to})
+
+    async def receipt(self, hash_: str) -> Receipt | None:
+        """The receipt of the transaction; None if it is in no block."""
+        found = await self._rpc.call("eth_getTransactionReceipt", hash_)
+        if found is None or found.get("blockNumber") is None:
+            return None
+        block = int(found["blockNumber"], 16)
+        return Receipt(
+            hash=hash_,
+            block_number=block,
+            block_hash=found["blockHash"],
+            confirmations=max(await self.block_number() - block + 1, 0),
+            succeeded=int(found["status"], 16) == 1,
+            transfers=tuple(self._transfers(found["logs"])),
+        )
+
+    async def batch_transaction(self, payer: str, batch: bytes) -> str | None:
+        """The hash of the transaction that has paid ``batch`` of ``payer``; None if none has."""
+        topics = [self._multi_transfer.topic("BatchPaid"), bytes.fromhex(payer[2:]).rjust(32, b"\0"), batch]
+        logs = await self._rpc.call(
+            "eth_getLogs",
+            {
+                "fromBlock": "0x0",
+                "address": self.file.multi_transfer,
+                "topics": ["0x" + topic.hex() for topic in topics],
+            },
+        )
+        return logs[0]["transactionHash"] if logs else None
+
+    async def _ask(self, address: str, contract: Contract, name: str, *arguments: Any) -> Any:
+        call = {"to": address, "data": "0x" + contract.call(name, *arguments).hex()}
+        answer = await self._rpc.call("eth_call", call, "latest")
+        if answer == "0x":
+            raise ChainError(f"There is no contract at {address} of the chain {self.file.rpc_url}.")
+        return contract.result(name, bytes.fromhex(answer[2:]))
+
+    def _transfers(self, logs: list[dict[str, Any]]) -> list[TokenTransfer]:
+        mine = [each for each in logs if each["address"].lower() == self.file.token.lower()]
+        events = [
+            self._token.event("Transfer", [_bytes(topic) for topic in each["topics"]], _bytes(each["data"]))
+            for each in mine
+        ]
+        return [
+            TokenTransfer(each["sender"].lower(), each["receiver"].lower(), each["value"])
+            for each in events
+            if each is not None
+        ]
+
+
+def _bytes(text: str) -> bytes:
+    return bytes.fromhex(text[2:])

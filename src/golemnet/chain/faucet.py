@@ -1,0 +1,31 @@
+"""Money for nothing, on chains where it is worth nothing."""
+
+from __future__ import annotations
+
+from golemnet.chain.contract import Contract
+from golemnet.chain.errors import ChainError, NoChain
+from golemnet.chain.ethereum import Ethereum, Receipt
+from golemnet.chain.mined import mined
+
+GIVE_TIMEOUT_S = 30.0
+
+
+async def give(chain: Ethereum, receiver: str) -> Receipt:
+    """Have the chain's faucet give tokens and gas to ``receiver``, in one transaction that is mined.
+
+    Raises:
+        NoChain: this chain has no faucet.
+        ChainError: it has, and it does not work.
+    """
+    faucet = chain.file.faucet
+    if faucet is None:
+        raise NoChain(
+            f"The chain at {chain.file.rpc_url} has no faucet.",
+            next_step=f"Send tokens and gas to {receiver} yourself.",
+        )
+    data = Contract.load("token").call("give", receiver)
+    hash_ = await chain.send_unlocked(faucet.address, chain.file.token, data, faucet.gas_wei)
+    receipt = await mined(chain, hash_, GIVE_TIMEOUT_S)
+    if not receipt.succeeded:
+        raise ChainError(f"The faucet's transaction {hash_} has failed.")
+    return receipt

@@ -1,0 +1,97 @@
+"""A transaction that is stored before it is sent, and where such are stored."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import msgspec
+
+from golemnet.chain.ethereum import Fees
+
+SENT = "sent"
+CONFIRMED = "confirmed"
+REVERTED = "reverted"
+
+
+class Call(msgspec.Struct, frozen=True):
+    """What a transaction does: ``data`` for the contract at ``to``, with at most ``gas`` units."""
+
+    to: str
+    data: bytes
+    gas: int
+
+
+class StoredTransaction(msgspec.Struct, frozen=True):
+    """A signed transaction.
+
+    ``intent`` names what it is for, once for each chain (by the hash of its first block) and sender;
+    ``raw`` can be sent again at any time: the chain takes it once.
+    """
+
+    chain: str
+    sender: str
+    intent: str
+    nonce: int
+    to: str
+    data: bytes
+    hash: str
+    raw: bytes
+    state: str = SENT
+
+
+class TransactionStore(Protocol):
+    """Where a sender keeps its transactions; each method is one durable step."""
+
+    async def find(self, chain: str, sender: str, intent: str) -> StoredTransaction | None:
+        """The transaction for ``intent``; None if there is none."""
+        ...
+
+    async def put(self, transaction: StoredTransaction) -> None:
+        """Keep ``transaction`` in place of an earlier one for its intent."""
+        ...
+
+    async def newest(self, chain: str, sender: str, limit: int) -> list[StoredTransaction]:
+        """The last ``limit`` transactions by nonce, the highest first."""
+        ...
+
+
+class TransactionsInMemory:
+    """A store for senders that need not survive their process."""
+
+    def __init__(self) -> None:
+        self._kept: dict[tuple[str, str, str], StoredTransaction] = {}
+
+    async def find(self, chain: str, sender: str, intent: str) -> StoredTransaction | None:
+        """The transaction for ``intent``; None if there is none."""
+        return self._kept.get((chain, sender, intent))
+
+    async def put(self, transaction: StoredTransaction) -> None:
+        """Keep ``transaction`` in place of an earlier one for its intent."""
+        self._kept[transaction.chain, transaction.sender, transaction.intent] = transaction
+
+    async def newest(self, chain: str, sender: str, limit: int) -> list[StoredTransaction]:
+        """The last ``limit`` transactions by nonce, the highest first."""
+        mine = [each for each in self._kept.values() if (each.chain, each.sender) == (chain, sender)]
+        return sorted(mine, key=lambda each: each.nonce, reverse=True)[:limit]
+
+
+def sign_call(call: Call, *, key: bytes, chain_id: int, nonce: int, fees: Fees) -> tuple[str, bytes]:
+    """The hash and the raw bytes of an EIP-1559 transaction that makes ``call``."""
+    from eth_account import Account
+    from eth_utils.address import to_checksum_address
+
+    signed = Account.sign_transaction(
+        {
+            "type": 2,
+            "chainId": chain_id,
+            "nonce": nonce,
+            "to": to_checksum_address(call.to),
+            "value": 0,
+            "data": call.data,
+            "gas": call.gas,
+            "maxFeePerGas": fees.most,
+            "maxPriorityFeePerGas": fees.tip,
+        },
+        key,
+    )
+    return "0x" + bytes(signed.hash).hex(), bytes(signed.raw_transaction)
