@@ -1,0 +1,43 @@
+"""What every ``yagna`` command is given: where the daemon is, and how to print."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from golemnet.errors import GolemError
+from golemnet.rest.client import Client
+
+
+@dataclass(frozen=True)
+class Context:
+    """The options that stand before or after any command.
+
+    ``data_dir`` is None where the environment decides.
+    """
+
+    data_dir: Path | None = None
+    as_json: bool = False
+
+    def client(self) -> Client:
+        """The door to the daemon of this data directory.
+
+        Raises:
+            GolemError: no daemon is running there.
+        """
+        from golemnet.daemon.settings import load_settings
+
+        socket = load_settings({"data_dir": self.data_dir}).socket_path
+        if not socket.is_socket():
+            raise GolemError(
+                "No daemon is running.",
+                why=f"There is no socket {socket}.",
+                next_step="Start one by `yagna service run`, or name its data directory by --datadir.",
+            )
+        return Client.local(socket)
+
+
+Given = Annotated[Context, Parameter(parse=False)]

@@ -1,0 +1,63 @@
+"""The account status as rows of a table and as fields for programs."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from golemnet.rest.payment import AccountStatus
+
+
+def status_rows(status: AccountStatus) -> list[dict[str, str]]:
+    """Three rows: driver, network and token, each with a stage of the payments."""
+    token, gas = status.token, f"{_short(status.gas)} ETH"
+    first = _row(f"driver: {status.driver}", "accepted", status.incoming_accepted, status.outgoing_accepted)
+    second = _row(
+        f"network: {status.network}", "confirmed", status.incoming_confirmed, status.outgoing_confirmed
+    )
+    third = _row(f"token: {token}", "requested", status.incoming_requested, status.outgoing_requested)
+    first |= {
+        "total amount": f"{_short(status.amount)} {token}",
+        "reserved": f"{_short(status.reserved)} {token}",
+        "gas": gas,
+    }
+    return [first, second, third]
+
+
+def status_fields(status: AccountStatus) -> dict[str, Any]:
+    """The object that programs read: totals by direction and stage, amounts as strings."""
+    return {
+        "account": status.address,
+        "platform": status.platform,
+        "driver": status.driver,
+        "network": status.network,
+        "token": status.token,
+        "amount": status.amount,
+        "reserved": status.reserved,
+        "gas": {"balance": status.gas, "currency_short_name": "ETH"},
+        "outgoing": _stages(status.outgoing_requested, status.outgoing_accepted, status.outgoing_confirmed),
+        "incoming": _stages(status.incoming_requested, status.incoming_accepted, status.incoming_confirmed),
+        "block_number": status.block_number,
+        "block_datetime": status.block_datetime,
+    }
+
+
+def _row(platform: str, stage: str, incoming: Decimal, outgoing: Decimal) -> dict[str, str]:
+    return {
+        "platform": platform,
+        "total amount": "",
+        "reserved": "",
+        "amount": stage,
+        "incoming": _short(incoming),
+        "outgoing": _short(outgoing),
+        "gas": "",
+    }
+
+
+def _stages(requested: Decimal, accepted: Decimal, confirmed: Decimal) -> dict[str, dict[str, Decimal]]:
+    amounts = {"requested": requested, "accepted": accepted, "confirmed": confirmed}
+    return {stage: {"totalAmount": amount} for stage, amount in amounts.items()}
+
+
+def _short(amount: Decimal) -> str:
+    return format(amount.quantize(Decimal("0.000001")).normalize(), "f")

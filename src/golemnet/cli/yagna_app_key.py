@@ -1,0 +1,43 @@
+"""``yagna app-key``: the keys by which programs use the daemon."""
+
+from __future__ import annotations
+
+from cyclopts import App
+
+from golemnet.cli.context import Given
+from golemnet.cli.output import show_json, show_rows
+from golemnet.rest.identity import AppKey, NewAppKey
+
+app = App(name="app-key", help="Manage application keys.")
+
+
+@app.command
+async def create(name: str, *, context: Given) -> None:
+    """Print a new application key called NAME, or the one that has this name."""
+    async with context.client() as client:
+        made = await client.identity.create_app_key(NewAppKey(name=name))
+    if context.as_json:
+        show_json(made.key)
+    else:
+        print(made.key)
+
+
+@app.command(name="list")
+async def list_(*, context: Given) -> None:
+    """List the application keys."""
+    async with context.client() as client:
+        keys = await client.identity.list_app_keys()
+    columns = ["name", "key", "id", "role", "created"]
+    show_rows([_row(key) for key in keys], as_json=context.as_json, columns=columns)
+
+
+@app.command
+async def drop(name: str, *, context: Given) -> None:
+    """Make the application key called NAME useless."""
+    async with context.client() as client:
+        await client.identity.drop_app_key(name)
+
+
+def _row(key: AppKey) -> dict[str, str]:
+    created = key.created.isoformat(timespec="seconds")
+    return {"name": key.name, "key": key.key, "id": key.id, "role": key.role, "created": created}

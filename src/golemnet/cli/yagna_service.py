@@ -1,0 +1,78 @@
+"""``yagna service run``: the daemon itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import App, Parameter
+
+from golemnet.cli.context import Given
+
+if TYPE_CHECKING:
+    from golemnet.daemon.settings import Settings
+
+app = App(name="service", help="Run the node.")
+
+
+@app.command
+def run(
+    *,
+    api_url: Annotated[str | None, Parameter(name=["--api-url", "-a"])] = None,
+    net_bind: str | None = None,
+    net_bootstrap: str | None = None,
+    chain_file: Path | None = None,
+    registry_url: str | None = None,
+    database_url: str | None = None,
+    key_passphrase_file: Path | None = None,
+    api_allow_origin: str | None = None,
+    log_level: str | None = None,
+    log_json: Annotated[bool | None, Parameter(negative="")] = None,
+    context: Given,
+) -> None:
+    """Run the node in the foreground until SIGTERM or Ctrl-C.
+
+    What is not given comes from the environment, then from .env in the working directory.
+
+    Parameters
+    ----------
+    api_url: where the REST API listens (YAGNA_API_URL).
+    net_bind: UDP address of the node-to-node network (GOLEM_NET_BIND).
+    net_bootstrap: nodes to join by, separated by commas (GOLEM_NET_BOOTSTRAP).
+    chain_file: description of the Ethereum chain (GOLEM_CHAIN_FILE).
+    registry_url: the image registry (GOLEM_REGISTRY_URL).
+    database_url: another database than SQLite in the data directory (YAGNA_DATABASE_URL).
+    key_passphrase_file: a file with the passphrase of the stored key (YAGNA_KEY_PASSPHRASE_FILE).
+    api_allow_origin: web origins that may use the API, separated by commas (YAGNA_API_ALLOW_ORIGIN).
+    log_level: debug, info, warning or error (YAGNA_LOG_LEVEL).
+    log_json: write each log line as JSON (YAGNA_LOG_JSON).
+    """
+    from golemnet.daemon.settings import load_settings
+
+    arguments = {
+        "data_dir": context.data_dir,
+        "api_url": api_url,
+        "net_bind": net_bind,
+        "net_bootstrap": net_bootstrap,
+        "chain_file": chain_file,
+        "registry_url": registry_url,
+        "database_url": database_url,
+        "key_passphrase_file": key_passphrase_file,
+        "allow_origins": api_allow_origin,
+        "log_level": log_level,
+        "log_json": log_json,
+    }
+    _serve(load_settings(arguments))
+
+
+def _serve(settings: Settings) -> None:
+    from golemnet.daemon.logs import configure_logs
+
+    configure_logs(settings.log_level, as_json=settings.log_json)
+    import structlog
+
+    structlog.get_logger(__name__).info("Starting yagna service!", data_dir=str(settings.data_dir))
+    # The heavy imports come after the first line, so that whoever waits for it knows that we are alive.
+    from golemnet.daemon.process import run_daemon
+
+    run_daemon(settings)

@@ -1,0 +1,44 @@
+"""One daemon for one data directory."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from golemnet.errors import GolemError
+
+FILE_NAME = "yagna.lock"
+
+
+class AlreadyRunning(GolemError):
+    """Another daemon uses the data directory."""
+
+
+@contextmanager
+def exclusive(data_dir: Path) -> Iterator[None]:
+    """Hold the data directory; the system lets go of it when the process ends in whatever manner.
+
+    Raises:
+        AlreadyRunning: another process holds it.
+    """
+    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    descriptor = os.open(data_dir / FILE_NAME, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        _lock(descriptor, data_dir)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _lock(descriptor: int, data_dir: Path) -> None:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise AlreadyRunning(
+            "yagna is already running.",
+            why=f"Another process uses the data directory {data_dir}.",
+            next_step="Stop it, or set YAGNA_DATADIR to another directory.",
+        ) from error

@@ -1,0 +1,101 @@
+"""A node as an object: it is given settings, clock, network and chain, and owns everything else."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from aiohttp import web
+
+from golemnet.clock import Clock, SystemClock
+from golemnet.daemon.identity.opening import node_key
+from golemnet.daemon.identity.service import Identities
+from golemnet.daemon.parts import Part, run_parts
+from golemnet.daemon.routes import identity as identity_routes
+from golemnet.daemon.routes import net as net_routes
+from golemnet.daemon.server import Server
+from golemnet.daemon.settings import Settings
+from golemnet.database.database import Database
+from golemnet.database.outbox import Handler, Outbox
+from golemnet.model.keys import NodeKey
+from golemnet.net.network import Network
+
+NetworkOf = Callable[[NodeKey], Network]
+
+
+class Node:
+    """One participant of the network: identity, market, activities, payments, files, and their REST API.
+
+    Args:
+        settings: all that a user can decide.
+        clock: time; the machine's if None.
+        network: makes the network for a key; iroh as the settings say if None. Tests hand in
+            ``MemoryNetwork(...).node`` and run several nodes in one process.
+    """
+
+    def __init__(
+        self, settings: Settings, *, clock: Clock | None = None, network: NetworkOf | None = None
+    ) -> None:
+        self.settings = settings
+        self.clock = clock or SystemClock()
+        self.key = node_key(settings)
+        self.ready = asyncio.Event()
+        self._stopping = asyncio.Event()
+        self.database = Database(settings.database)
+        self.outbox = Outbox(self.database, self.clock)
+        self.network = (network or self._iroh)(self.key)
+        self.identities = Identities(self.key.node_id, self.database, self.clock, app_key=settings.app_key)
+        self.server = Server(
+            self._routes(),
+            self.identities,
+            address=settings.api_address,
+            socket_path=settings.socket_path,
+            allow_origins=settings.allow_origins,
+        )
+
+    @property
+    def api_url(self) -> str:
+        """Where the REST API listens; empty before the node is ready."""
+        return self.server.api_url
+
+    @property
+    def net_address(self) -> str | None:
+        """What others name to join by this node; None where the network has no addresses."""
+        return net_routes.address_of(self.network)
+
+    async def run(self) -> None:
+        """Run until ``stop`` is called or a part fails; ``ready`` is set once the API answers.
+
+        What was accepted is stored before this returns; the next run continues with it.
+        """
+        await self.database.open()
+        try:
+            await run_parts(self._parts(), self.ready, self._stopping)
+        finally:
+            await self.database.close()
+
+    def stop(self) -> None:
+        """Let ``run`` end; it takes less than two seconds."""
+        self._stopping.set()
+
+    def _parts(self) -> list[Part]:
+        return [
+            Part("identity", self.identities.run),
+            Part("network", self.network.run),
+            Part("outbox", lambda ready: self.outbox.run(ready, self._effects())),
+            Part("server", self.server.run),
+        ]
+
+    def _effects(self) -> dict[str, Handler]:
+        return {}
+
+    def _routes(self) -> list[web.RouteDef]:
+        return [
+            *identity_routes.routes(self.identities),
+            *net_routes.routes(self.network, self.settings.net_bootstrap),
+        ]
+
+    def _iroh(self, key: NodeKey) -> Network:
+        from golemnet.net.iroh_network import IrohNetwork
+
+        return IrohNetwork(key, self.settings.net_bind, list(self.settings.net_bootstrap), self.clock)

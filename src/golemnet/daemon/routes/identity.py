@@ -1,0 +1,47 @@
+"""``/me``, ``/version/get``, and for the owner: identities and application keys."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from golemnet.daemon.identity.service import Identities
+from golemnet.daemon.routes.codec import answer, body_of, owner_only
+from golemnet.daemon.version import version_response
+from golemnet.rest.identity import NewAppKey
+
+
+def routes(identities: Identities) -> list[web.RouteDef]:
+    """The routes of this resource."""
+
+    async def get_identity(request: web.Request) -> web.Response:
+        return answer(identities.me(request["key_name"]))
+
+    async def get_version(request: web.Request) -> web.Response:
+        return answer(version_response())
+
+    async def list_identities(request: web.Request) -> web.Response:
+        owner_only(request)
+        return answer(await identities.identities())
+
+    async def create_app_key(request: web.Request) -> web.Response:
+        owner_only(request)
+        wanted = await body_of(request, NewAppKey)
+        return answer(await identities.create_app_key(wanted.name), status=201)
+
+    async def list_app_keys(request: web.Request) -> web.Response:
+        owner_only(request)
+        return answer(await identities.app_keys())
+
+    async def drop_app_key(request: web.Request) -> web.Response:
+        owner_only(request)
+        await identities.drop_app_key(request.match_info["name"])
+        return answer()
+
+    return [
+        web.get("/me", get_identity),
+        web.get("/version/get", get_version),
+        web.get("/identities", list_identities),
+        web.post("/app-keys", create_app_key),
+        web.get("/app-keys", list_app_keys),
+        web.delete("/app-keys/{name}", drop_app_key),
+    ]
