@@ -57,7 +57,7 @@ def _print_table(rows: Sequence[Row], columns: Sequence[str]) -> None:
     table = Table(*columns, box=box.SQUARE, header_style="bold green")
     for row in rows:
         table.add_row(*(_text(row[name]) for name in columns))
-    console = Console()
+    console = Console(markup=False)
     # A table that is piped must not be cut at 80 columns.
     console.width = console.width if console.is_terminal else 240
     console.print(table)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 
 import structlog
@@ -11,6 +12,9 @@ from golemnet.daemon.lock import exclusive
 from golemnet.daemon.node import Node
 from golemnet.daemon.settings import Settings
 from golemnet.errors import GolemError
+
+# Nobody else reads what this process writes: keys, application keys, agreements.
+PRIVATE = 0o077
 
 log = structlog.get_logger(__name__)
 
@@ -21,6 +25,7 @@ def run_daemon(settings: Settings) -> None:
     Raises:
         GolemError: it could not start, or a part of it failed in a way that a person can mend.
     """
+    os.umask(PRIVATE)
     with exclusive(settings.data_dir):
         try:
             _run(settings)

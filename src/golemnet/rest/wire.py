@@ -22,7 +22,14 @@ class ErrorMessage(Wire):
 
 def encode(value: Any) -> bytes:
     """JSON of a struct, list or plain value. Amounts (Decimal) become strings, times RFC 3339 in UTC."""
-    return msgspec.json.encode(value)
+    return msgspec.json.encode(value, enc_hook=_plain)
+
+
+def _plain(value: Any) -> str:
+    # msgspec takes plain text only, and a node id is a text of its own type.
+    if isinstance(value, str):
+        return str(value)
+    raise NotImplementedError(f"A {type(value).__name__} has no JSON form.")
 
 
 def decode(data: bytes | str, type_: type[T]) -> T:
