@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 
 from golemnet.clock import Clock
 from golemnet.daemon.activity import store
-from golemnet.daemon.activity.event_log import EventLog, EventLogs, made_from
+from golemnet.daemon.activity.event_log import EventLog, EventLogs
 from golemnet.daemon.activity.messages import (
     MAX_SCRIPT_BYTES,
     PAGE_BYTES,
@@ -62,6 +62,9 @@ class Batches:
     async def pending(self, activity_id: str, known: set[str]) -> list[ExecBatch]:
         """The unfinished batches that an ExeUnit does not know."""
         batches = await self._database.read(lambda c: store.unfinished(c, activity_id, Side.PROVIDER))
+        for batch in batches:
+            # After a restart the log must begin with what was stored, before the unit adds to it.
+            await self._log(activity_id, batch.batch_id)
         return [ExecBatch(each.batch_id, each.script) for each in batches if each.batch_id not in known]
 
     async def results(self, activity: Activity, wanted: Results) -> ResultPage:
@@ -115,7 +118,8 @@ class Batches:
         log = self._logs.get((activity_id, batch_id))
         if log is not None:
             return log
-        return made_from(await self._read(activity_id, batch_id, 0))
+        results = await self._read(activity_id, batch_id, 0)
+        return self._logs.seed((activity_id, batch_id), results)
 
     # -- told by the ExeUnit -------------------------------------------------------------------------------
 

@@ -59,6 +59,12 @@ class EventLogs:
             self._logs.popitem(last=False)
         return log
 
+    def seed(self, key: Key, results: Iterable[ExeScriptCommandResult]) -> EventLog:
+        """The log of a batch; if there is none in memory, one that tells what ``results`` tell."""
+        if key not in self._logs:
+            self._logs[key] = made_from(results)
+        return self.open(key)
+
     def add_result(self, key: Key, result: ExeScriptCommandResult) -> None:
         """Note the end of a command, unless its own event has come already; the last one ends the log."""
         log = self.open(key)
