@@ -10,9 +10,7 @@ from golemnet.image.tree import Tree
 TIMEOUT_S = 600.0
 # Level 3 packs a gigabyte in three seconds on two cores, and within a tenth of the size of level 15.
 _COMPRESSION = ("-comp", "zstd", "-Xcompression-level", "3")
-# The only times that would differ from build to build; those of the files are kept, because Python
-# compiles every module again when the time of its source is not the one it remembers.
-_TIMES = ("-mkfs-time", "0", "-root-time", "0", "-root-mode", "755", "-root-uid", "0", "-root-gid", "0")
+_ROOT = ("-root-mode", "755", "-root-uid", "0", "-root-gid", "0")
 
 
 def write_squashfs(tree: Tree, path: Path) -> None:
@@ -23,5 +21,8 @@ def write_squashfs(tree: Tree, path: Path) -> None:
         ImageError: it failed.
     """
     program = find_tool("mksquashfs", "squashfs-tools")
-    options = ("-tar", *_COMPRESSION, *_TIMES, "-noappend", "-no-xattrs", "-no-progress", "-quiet")
-    run_tool([program, "-", str(path), *options], timeout_s=TIMEOUT_S, feed=tree.write)
+    options = ("-tar", *_COMPRESSION, *_ROOT, "-noappend", "-no-xattrs", "-no-progress", "-quiet")
+    # Only the times that mksquashfs would take from the clock become that of the latest file. Those of
+    # the files stay: Python compiles every module again whose time is not the one it remembers.
+    env = {"SOURCE_DATE_EPOCH": str(tree.latest_time())}
+    run_tool([program, "-", str(path), *options], timeout_s=TIMEOUT_S, feed=tree.write, env=env)

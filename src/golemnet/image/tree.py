@@ -16,6 +16,7 @@ from golemnet.image.errors import BadSource
 MAX_ENTRIES = 1_000_000
 MAX_DEPTH = 200
 _MAX_LINKS = 40
+_MAX_TIME = 2**32 - 1
 _WHITEOUT = ".wh."
 _OPAQUE = ".wh..wh..opq"
 
@@ -73,6 +74,10 @@ class Tree:
             return None
         content = entry.archive.extractfile(entry.info)
         return content.read(limit) if content else None
+
+    def latest_time(self) -> int:
+        """When the latest change was, in seconds since 1970 as the layers say."""
+        return max((_seconds(entry.info) for _, entry in self._walk()), default=0)
 
     def write(self, out: IO[bytes]) -> None:
         """Write everything as a tar stream: sorted by path, owners, modes and times as in the layers."""
@@ -191,7 +196,11 @@ def _header(path: str, info: tarfile.TarInfo) -> tarfile.TarInfo:
     header = tarfile.TarInfo(path)
     header.type = tarfile.REGTYPE if info.isfile() else info.type
     header.mode, header.uid, header.gid = info.mode, info.uid, info.gid
-    header.mtime = max(0, int(info.mtime))
+    header.mtime = _seconds(info)
     header.linkname = info.linkname
     header.devmajor, header.devminor = info.devmajor, info.devminor
     return header
+
+
+def _seconds(info: tarfile.TarInfo) -> int:
+    return max(0, min(int(info.mtime), _MAX_TIME))

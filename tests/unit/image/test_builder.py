@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -13,10 +14,7 @@ from golemnet.image.gvmi import hash_image, read_config
 
 pytestmark = pytest.mark.skipif(shutil.which("mksquashfs") is None, reason="squashfs-tools are not installed")
 
-LAYERS = [
-    layer({"bin": FOLDER, "bin/run": b"#!/bin/sh", "etc/passwd": b"blend:x:7:8::/:\n", "old": b""}),
-    layer({".wh.old": b"", "bin/again": "= bin/run"} | {"bin/run": b"#!/bin/sh"}),
-]
+LOWER = layer({"bin": FOLDER, "bin/run": b"#!/bin/sh", "etc/passwd": b"blend:x:7:8::/:\n", "old": b""})
 CONFIG = {"Env": ["A=1"], "User": "blend", "WorkingDir": "/golem/work", "Volumes": {"/golem/work": {}}}
 
 
@@ -27,7 +25,7 @@ def names(image: Path) -> set[str]:
 
 @pytest.mark.parametrize("make", [docker_archive, oci_layout])
 def test_layers_become_one_image(tmp_path: Path, make):
-    source = make(tmp_path / "source", [LAYERS[0], layer({".wh.old": b"", "new": b"n"})], CONFIG)
+    source = make(tmp_path / "source", [LOWER, layer({".wh.old": b"", "new": b"n"})], CONFIG)
     image = build_image(source, tmp_path / "a.gvmi")
     assert names(image.path) == {"bin", "bin/run", "etc", "etc/passwd", "new"}
     config = read_config(image.path)
@@ -48,8 +46,9 @@ def test_folder_becomes_an_image_with_the_usual_volumes(tmp_path: Path):
 def test_same_source_gives_the_same_hash(tmp_path: Path):
     files = {f"f{number}": bytes([number]) * 5000 for number in range(200)}
     source = docker_archive(tmp_path / "source", [layer(files)], {})
-    first, second = (build_image(source, tmp_path / name).sha3 for name in ("a.gvmi", "b.gvmi"))
-    assert first == second
+    first = build_image(source, tmp_path / "a.gvmi").sha3
+    time.sleep(1.1)  # a squashfs knows seconds
+    assert build_image(source, tmp_path / "b.gvmi").sha3 == first
 
 
 def test_nothing_is_left_of_a_failed_build(tmp_path: Path):
