@@ -1,1 +1,1 @@
-"""golemnet daemon/payment"""
+"""Payments: reserved funds, claims (debit notes and invoices), their transactions, and who is told what."""

@@ -1,0 +1,181 @@
+"""Reserving funds: no allocation without the balance to cover it and all others."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+
+import msgspec
+from sqlalchemy import Connection
+
+from golemnet.clock import Clock
+from golemnet.daemon.payment import allocation_store
+from golemnet.daemon.payment.platforms import Platforms
+from golemnet.daemon.payment.store import AllocationRecord
+from golemnet.daemon.payment.wallet import Wallet
+from golemnet.database.database import Database
+from golemnet.model.money import parse_amount
+from golemnet.rest.errors import BadRequest, Conflict
+from golemnet.rest.payment import AllocationUpdate, Decoration, MarketDecoration, NewAllocation
+from golemnet.rest.wire import utc
+
+PROTOCOL_VERSION = "3"
+_TRIES = 5
+
+
+class Allocations:
+    """The allocations of the node's account."""
+
+    def __init__(self, clock: Clock, database: Database, wallet: Wallet, platforms: Platforms) -> None:
+        self._clock = clock
+        self._database = database
+        self._wallet = wallet
+        self._platforms = platforms
+
+    async def create(self, new: NewAllocation) -> AllocationRecord:
+        """Reserve funds.
+
+        Raises:
+            BadRequest: wrong platform, address or time, or the funds do not suffice; nothing is reserved.
+            ChainError: the balance cannot be asked for.
+        """
+        if new.deposit is not None or new.make_deposit:
+            raise BadRequest("Deposits are not supported.", next_step="Allocate without a deposit.")
+        now = self._clock.now()
+        allocation = AllocationRecord(
+            id=str(uuid.uuid4()),
+            address=self._own_address(new.address),
+            platform=self._platforms.choose(new.payment_platform),
+            total=parse_amount(new.total_amount),
+            spent=Decimal(0),
+            paid=Decimal(0),
+            created=now,
+            timeout=_future(new.timeout, now),
+            extend_s=new.extend_timeout,
+        )
+        await self._reserve(allocation)
+        return allocation
+
+    async def amend(self, allocation_id: str, change: AllocationUpdate) -> AllocationRecord:
+        """Change total or timeout of an open allocation.
+
+        Raises:
+            NotFound, Gone: it is not open.
+            BadRequest: the new total is less than what is spent, or more than there is.
+        """
+        if change.deposit is not None:
+            raise BadRequest("Deposits are not supported.")
+        old = await self.get(allocation_id)
+        total = old.total if change.total_amount is None else parse_amount(change.total_amount)
+        if total < old.spent:
+            raise BadRequest(f"{old.spent:f} GLM of the allocation are spent; {total:f} is less.")
+        timeout = _future(change.timeout, self._clock.now()) or old.timeout
+        return await self._reserve(msgspec.structs.replace(old, total=total, timeout=timeout))
+
+    async def get(self, allocation_id: str) -> AllocationRecord:
+        """An open allocation. Raises NotFound or Gone."""
+        now = self._clock.now()
+        return await self._database.read(
+            lambda connection: allocation_store.get_open(connection, allocation_id, now)
+        )
+
+    async def all(self) -> list[AllocationRecord]:
+        """The open allocations."""
+        now = self._clock.now()
+        return await self._database.read(lambda connection: allocation_store.all_open(connection, now))
+
+    async def release(self, allocation_id: str) -> None:
+        """Give back what is not spent. Raises NotFound or Gone."""
+        now = self._clock.now()
+
+        def write(connection: Connection) -> None:
+            allocation = allocation_store.get_open(connection, allocation_id, now)
+            allocation_store.put(connection, msgspec.structs.replace(allocation, released=now))
+
+        await self._database.write(write)
+
+    async def reserved(self) -> Decimal:
+        """What of the balance is promised."""
+        now = self._clock.now()
+        return await self._database.read(lambda connection: allocation_store.reserved(connection, now))
+
+    async def decorations(self, allocation_ids: Sequence[str]) -> MarketDecoration:
+        """What a demand says so that only providers answer who can be paid from the allocations."""
+        if not allocation_ids:
+            raise BadRequest("allocationIds names no allocation.")
+        found = [await self.get(each) for each in allocation_ids]
+        addresses = {f"golem.com.payment.platform.{each.platform}.address": each.address for each in found}
+        properties = [Decoration(key=key, value=value) for key, value in addresses.items()]
+        properties.append(Decoration(key="golem.com.payment.protocol.version", value=PROTOCOL_VERSION))
+        payable = [f"({key}=*)" for key in addresses]
+        any_of = payable[0] if len(payable) == 1 else f"(|{''.join(payable)})"
+        return MarketDecoration(
+            properties=properties, constraints=[any_of, "(golem.com.payment.protocol.version>1)"]
+        )
+
+    async def _reserve(self, allocation: AllocationRecord) -> AllocationRecord:
+        """Store a new or changed allocation if the balance covers it with all others."""
+        for _ in range(_TRIES):
+            known_batches = await self._database.read(allocation_store.paid_batches)
+            balance, gas = await asyncio.gather(self._wallet.balance(), self._wallet.gas())
+            if gas == 0:
+                raise _no_gas(self._wallet.address)
+            if await self._store_if_covered(allocation, balance, known_batches):
+                return allocation
+        raise Conflict("Payments change the balance too fast to reserve from it; try again.")
+
+    async def _store_if_covered(self, wanted: AllocationRecord, balance: Decimal, known_batches: int) -> bool:
+        """False if a payment left the account since ``balance`` was read, which is then stale."""
+        now = self._clock.now()
+
+        def write(connection: Connection) -> bool:
+            if allocation_store.paid_batches(connection) != known_batches:
+                return False
+            before = allocation_store.find(connection, wanted.id)
+            if before is None:
+                allocation_store.add(connection, wanted)
+            else:
+                current = allocation_store.get_open(connection, wanted.id, now)
+                changed = {"total": max(wanted.total, current.spent), "timeout": wanted.timeout}
+                allocation_store.put(connection, msgspec.structs.replace(current, **changed))
+            _check_funds(balance, allocation_store.reserved(connection, now), wanted.total)
+            return True
+
+        return await self._database.write(write)
+
+    def _own_address(self, address: str | None) -> str:
+        if address and address.lower() != self._wallet.address:
+            raise BadRequest(
+                f"This node cannot send from {address[:60]!r}.",
+                next_step=f"Leave the address out, or use {self._wallet.address}.",
+            )
+        return self._wallet.address
+
+
+def _check_funds(balance: Decimal, reserved: Decimal, wanted: Decimal) -> None:
+    if reserved > balance:
+        free = max(balance - (reserved - wanted), Decimal(0))
+        raise BadRequest(
+            f"Not enough funds: {wanted:f} GLM are asked for, {free:f} are free.",
+            why=f"The account holds {balance:f} GLM; other allocations and payments hold the rest.",
+            next_step="Get tokens (yagna payment fund) or release allocations "
+            "(yagna payment release-allocations).",
+        )
+
+
+def _no_gas(address: str) -> BadRequest:
+    return BadRequest(
+        f"The account {address} has no gas to pay with.",
+        next_step="Get some: yagna payment fund.",
+    )
+
+
+def _future(timeout: datetime | None, now: datetime) -> datetime | None:
+    if timeout is None:
+        return None
+    if utc(timeout) <= now:
+        raise BadRequest(f"The timeout {timeout.isoformat()} is in the past.")
+    return utc(timeout)

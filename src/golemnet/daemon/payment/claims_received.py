@@ -1,0 +1,155 @@
+"""The requestor's side of claims: accepting and rejecting them."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+import msgspec
+from sqlalchemy import Connection
+
+from golemnet.clock import Clock
+from golemnet.daemon.payment import allocation_store, amounts, claim_store, order_store
+from golemnet.daemon.payment.messages import (
+    ACCEPT,
+    ACCEPTANCE_DOCUMENT,
+    REJECT,
+    REJECTION_DOCUMENT,
+    AcceptanceBody,
+    RejectionBody,
+)
+from golemnet.daemon.payment.settlement import settle
+from golemnet.daemon.payment.states import Event, State
+from golemnet.daemon.payment.store import REQUESTOR, AllocationRecord, Claim, Order
+from golemnet.daemon.payment.tidings import CLAIMS, ORDERS, Tidings
+from golemnet.database.database import Database
+from golemnet.rest.errors import BadRequest, Forbidden
+from golemnet.rest.payment import Acceptance, Rejection
+
+REASONS = ("UNSOLICITED_SERVICE", "BAD_SERVICE", "INCORRECT_AMOUNT")
+
+
+class ReceivedClaims:
+    """Claims that this node has received as a requestor."""
+
+    def __init__(self, clock: Clock, database: Database, tidings: Tidings) -> None:
+        self._clock = clock
+        self._database = database
+        self._tidings = tidings
+
+    async def accept(self, kind: str, claim_id: str, acceptance: Acceptance) -> None:
+        """Promise to pay the claim from an allocation, and order its payment.
+
+        One write: the new state, the charge to the allocation, the order, and the message to the provider.
+        Accepting again changes nothing.
+
+        Raises:
+            NotFound, Gone: no such claim or allocation, or the allocation is not open.
+            BadRequest: another amount than the claim's, or more than the allocation has left.
+            Conflict: the claim was cancelled.
+        """
+        now = self._clock.now()
+
+        def write(connection: Connection) -> None:
+            claim = _own(connection, kind, claim_id)
+            if claim.state in (State.ACCEPTED, State.SETTLED):
+                return
+            _check_amount(claim, acceptance.total_amount_accepted)
+            allocation = allocation_store.get_open(connection, acceptance.allocation_id, now)
+            self._accept(connection, claim, allocation, now)
+
+        await self._database.write(write, durable=True)
+
+    def _accept(
+        self, connection: Connection, claim: Claim, allocation: AllocationRecord, now: datetime
+    ) -> None:
+        before = claim_store.of_agreement(connection, claim.agreement_id)
+        accepted = claim_store.take_step(connection, claim, Event.ACCEPTED, now, allocation_id=allocation.id)
+        after = claim_store.of_agreement(connection, claim.agreement_id)
+        charge = amounts.accepted_total(after) - amounts.accepted_total(before)
+        allocation_store.spend(connection, _extended(allocation, now), charge)
+        self._order(connection, accepted, before, allocation)
+        settle(connection, claim.agreement_id, now)
+        document = AcceptanceBody(
+            claim_id=claim.id, agreement_id=claim.agreement_id, amount=claim.amount, timestamp=now
+        )
+        self._say(connection, claim, ACCEPT, self._tidings.signed(ACCEPTANCE_DOCUMENT, document))
+
+    def _order(
+        self, connection: Connection, claim: Claim, before: list[Claim], allocation: AllocationRecord
+    ) -> None:
+        orders = order_store.orders_of_agreement(connection, claim.agreement_id)
+        amount = amounts.payable(claim, before, orders)
+        if amount == 0:
+            return
+        order = Order(
+            claim_id=claim.id,
+            agreement_id=claim.agreement_id,
+            activity_id=claim.activity_id,
+            allocation_id=allocation.id,
+            payee_id=claim.issuer_id,
+            payee_addr=claim.payee_addr,
+            platform=claim.platform,
+            amount=amount,
+        )
+        order_store.add_order(connection, order)
+        self._tidings.wake(connection, ORDERS)
+
+    async def reject(self, kind: str, claim_id: str, rejection: Rejection) -> None:
+        """Refuse the claim, with a reason for the provider. Raises Conflict if it is accepted."""
+        if rejection.rejection_reason not in REASONS:
+            raise BadRequest(f"rejectionReason must be one of {', '.join(REASONS)}.")
+        now = self._clock.now()
+
+        def write(connection: Connection) -> None:
+            claim = _own(connection, kind, claim_id)
+            if claim.state == State.REJECTED:
+                return
+            body = _rejection_body(claim, rejection, now)
+            claim_store.take_step(connection, claim, Event.REJECTED, now, rejection=rejection_shown(body))
+            self._say(connection, claim, REJECT, self._tidings.signed(REJECTION_DOCUMENT, body))
+
+        await self._database.write(write, durable=True)
+
+    def _say(self, connection: Connection, claim: Claim, method: str, body: bytes) -> None:
+        self._tidings.tell(connection, claim.issuer_id, method, claim.id, body)
+        self._tidings.wake(connection, CLAIMS)
+
+
+def rejection_shown(body: RejectionBody) -> dict[str, str]:
+    """A rejection as the REST API shows it."""
+    shown = {"rejectionReason": body.reason, "totalAmountAccepted": format(body.amount, "f")}
+    return shown if body.message is None else {**shown, "message": body.message}
+
+
+def _rejection_body(claim: Claim, rejection: Rejection, now: datetime) -> RejectionBody:
+    return RejectionBody(
+        claim_id=claim.id,
+        agreement_id=claim.agreement_id,
+        reason=rejection.rejection_reason,
+        amount=rejection.total_amount_accepted,
+        message=(rejection.message or "")[:1000] or None,
+        timestamp=now,
+    )
+
+
+def _own(connection: Connection, kind: str, claim_id: str) -> Claim:
+    claim = claim_store.get(connection, kind, claim_id)
+    if claim.role != REQUESTOR:
+        raise Forbidden("Only the requestor who received it may do this.", id=claim_id)
+    return claim
+
+
+def _check_amount(claim: Claim, accepted: Decimal) -> None:
+    if accepted != claim.amount:
+        raise BadRequest(
+            f"Invalid amount accepted: {accepted:f}.", why=f"The claim is for {claim.amount:f} GLM."
+        )
+
+
+def _extended(allocation: AllocationRecord, now: datetime) -> AllocationRecord:
+    """An allocation that is to be extended by its use, extended."""
+    if allocation.extend_s is None or allocation.timeout is None:
+        return allocation
+    timeout = max(allocation.timeout, now + timedelta(seconds=allocation.extend_s))
+    return msgspec.structs.replace(allocation, timeout=timeout)

@@ -1,0 +1,109 @@
+"""Orders, batches, payments and their parts in the database."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, Connection, insert, select, update
+
+from golemnet.daemon.payment.store import (
+    Order,
+    Part,
+    PaymentRecord,
+    batch_table,
+    order_table,
+    part_table,
+    payment_table,
+    record,
+    values,
+)
+
+
+def add_order(connection: Connection, order: Order) -> None:
+    """Store an order."""
+    connection.execute(insert(order_table).values(**values(order)))
+
+
+def orders_of_agreement(connection: Connection, agreement_id: str) -> list[Order]:
+    """All orders of an agreement."""
+    return _orders(connection, order_table.c.agreement_id == agreement_id)
+
+
+def orders_of_batch(connection: Connection, batch_id: str) -> list[Order]:
+    """The orders of a batch."""
+    return _orders(connection, order_table.c.batch_id == batch_id)
+
+
+def waiting_orders(connection: Connection) -> list[Order]:
+    """Orders that are in no batch yet."""
+    return _orders(connection, order_table.c.batch_id.is_(None))
+
+
+def add_batch(connection: Connection, batch_id: str, orders: Sequence[Order], now: datetime) -> None:
+    """Make a batch of ``orders``."""
+    connection.execute(insert(batch_table).values(id=batch_id, created=now))
+    mine = order_table.c.claim_id.in_([order.claim_id for order in orders])
+    connection.execute(update(order_table).where(mine).values(batch_id=batch_id))
+
+
+def is_paid(connection: Connection, batch_id: str) -> bool:
+    """Whether the batch's transaction is confirmed and its payments are stored."""
+    query = select(batch_table.c.paid).where(batch_table.c.id == batch_id)
+    return connection.execute(query).scalar() is not None
+
+
+def mark_paid(connection: Connection, batch_id: str, transaction_hash: str, now: datetime) -> None:
+    """Note that a transaction has paid the batch and its orders."""
+    batch = update(batch_table).where(batch_table.c.id == batch_id)
+    connection.execute(batch.values(transaction_hash=transaction_hash, paid=now))
+    connection.execute(update(order_table).where(order_table.c.batch_id == batch_id).values(paid=now))
+
+
+def add_payment(connection: Connection, payment: PaymentRecord, parts: Sequence[Part]) -> None:
+    """Store a payment and what it is for."""
+    connection.execute(insert(payment_table).values(**values(payment)))
+    for part in parts:
+        connection.execute(insert(part_table).values(**values(part)))
+
+
+def find_payment(connection: Connection, payment_id: str) -> PaymentRecord | None:
+    """The payment; None if it is unknown."""
+    row = connection.execute(select(payment_table).where(payment_table.c.id == payment_id)).one_or_none()
+    return None if row is None else record(row, PaymentRecord)
+
+
+def payments(
+    connection: Connection, *, after: datetime | None = None, limit: int | None = None
+) -> list[PaymentRecord]:
+    """Payments from after a time on, the oldest first."""
+    query = select(payment_table).order_by(payment_table.c.timestamp).limit(limit)
+    if after is not None:
+        query = query.where(payment_table.c.timestamp > after)
+    return [record(row, PaymentRecord) for row in connection.execute(query)]
+
+
+def payments_by_transaction(connection: Connection, transaction_hash: str) -> list[PaymentRecord]:
+    """All payments that were claimed to be in a transaction."""
+    query = select(payment_table).where(payment_table.c.transaction_hash == transaction_hash)
+    return [record(row, PaymentRecord) for row in connection.execute(query)]
+
+
+def parts_of_payment(connection: Connection, payment_id: str) -> list[Part]:
+    """What a payment is for."""
+    return _parts(connection, part_table.c.payment_id == payment_id)
+
+
+def parts_of_agreement(connection: Connection, agreement_id: str) -> list[Part]:
+    """The shares of an agreement in all payments."""
+    return _parts(connection, part_table.c.agreement_id == agreement_id)
+
+
+def _orders(connection: Connection, condition: ColumnElement[bool]) -> list[Order]:
+    rows = connection.execute(select(order_table).where(condition))
+    return [record(row, Order) for row in rows]
+
+
+def _parts(connection: Connection, condition: ColumnElement[bool]) -> list[Part]:
+    rows = connection.execute(select(part_table).where(condition))
+    return [record(row, Part) for row in rows]

@@ -1,0 +1,64 @@
+"""Telling other nodes, and waking those who wait here: what every part of the service needs."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import msgspec
+from sqlalchemy import Connection
+
+from golemnet.clock import Clock
+from golemnet.daemon.events import Signal
+from golemnet.daemon.payment.messages import Tell, pack
+from golemnet.database.database import after_commit
+from golemnet.database.outbox import Outbox
+from golemnet.model.documents import sign
+from golemnet.model.keys import NodeKey
+
+TELL = "payment.tell"
+NOTICE = "payment.notice"
+BATCH = "payment.batch"
+
+CLAIMS = "claims"
+ORDERS = "orders"
+PAYMENTS = "payments"
+
+PATIENCE = timedelta(days=30)
+
+
+class Tidings:
+    """Signs documents and stores them as effects; ``signal`` wakes by CLAIMS, ORDERS and PAYMENTS."""
+
+    def __init__(self, clock: Clock, key: NodeKey, outbox: Outbox) -> None:
+        self.signal: Signal[str] = Signal()
+        self._clock = clock
+        self._key = key
+        self._outbox = outbox
+
+    def signed(self, kind: str, document: msgspec.Struct) -> bytes:
+        """The document, signed by this node, as it travels."""
+        return pack(sign(kind, document, self._key))
+
+    def tell(self, connection: Connection, node: str, method: str, about: str, body: bytes) -> None:
+        """Have ``body`` said to ``node`` once the write is committed; in order with what was told before."""
+        self._put(connection, TELL, node, Tell(node, method, about, body))
+
+    def notify(self, connection: Connection, node: str, method: str, about: str, body: bytes) -> None:
+        """The same for a payment: it may wait for confirmations and must not hold up the others."""
+        self._put(connection, NOTICE, node, Tell(node, method, about, body))
+
+    def start_batch(self, connection: Connection, batch_id: str) -> None:
+        """Have the batch paid once the write is committed; tried without an end."""
+        self._outbox.put(connection, BATCH, batch_id, b"")
+
+    def wake(self, connection: Connection, topic: str) -> None:
+        """Wake those who wait for ``topic`` once the write is committed."""
+        after_commit(connection, lambda: self.signal.fire(topic))
+
+    async def retry(self, node: str) -> None:
+        """The node is back: say at once what waited for it."""
+        for kind in (TELL, NOTICE):
+            await self._outbox.retry_now(kind, node)
+
+    def _put(self, connection: Connection, kind: str, key: str, tell: Tell) -> None:
+        self._outbox.put(connection, kind, key, pack(tell), give_up=self._clock.now() + PATIENCE)

@@ -1,0 +1,246 @@
+"""The payment API: its OpenAPI operations under ``/payment-api/v1``, and extensions for ``yagna payment``.
+
+Extensions: ``GET /status`` (money and totals), ``POST /init``, ``POST /fund`` (the faucet), ``GET /drivers``.
+Clients of 2020 use the same operations under ``/requestor`` and ``/provider``, and another shape of events.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from aiohttp import web
+
+from golemnet.daemon.payment import views
+from golemnet.daemon.payment.service import Payments
+from golemnet.daemon.payment.store import DEBIT_NOTE, INVOICE, PROVIDER, REQUESTOR, Claim
+from golemnet.daemon.routes.codec import after_of, answer, body_of, limit_of, timeout_of
+from golemnet.rest.payment import (
+    PREFIX,
+    Acceptance,
+    AllocationUpdate,
+    InitAccount,
+    NewAllocation,
+    NewDebitNote,
+    NewInvoice,
+    Rejection,
+)
+
+ACK_TIMEOUT_S = 15.0
+REQUESTOR_EVENTS = "RECEIVED,CANCELLED"
+PROVIDER_EVENTS = "ACCEPTED,REJECTED,SETTLED,CANCELLED"
+
+Handler = Callable[[web.Request], Awaitable[web.Response]]
+
+
+def routes(payments: Payments) -> list[web.RouteDef]:
+    """The routes of this resource."""
+    table = [
+        *_account_routes(payments),
+        *_allocation_routes(payments),
+        *_issuing_routes(payments),
+        *_claim_routes(payments, "debitNotes", DEBIT_NOTE, views.debit_note),
+        *_claim_routes(payments, "invoices", INVOICE, views.invoice),
+        *_event_routes(payments),
+        *_payment_routes(payments),
+    ]
+    new = [web.route(method, f"{PREFIX}{path}", handler) for method, path, handler in table]
+    old = [
+        web.route(method, f"{PREFIX}/{side}{path}", handler)
+        for side in (REQUESTOR, PROVIDER)
+        for method, path, handler in table
+        if path != "/invoiceEvents"
+    ]
+    return [*new, *old, *_old_event_routes(payments)]
+
+
+Table = list[tuple[str, str, Handler]]
+
+
+def _account_routes(payments: Payments) -> Table:
+    async def get_accounts(request: web.Request) -> web.Response:
+        return answer(payments.accounts.all())
+
+    async def get_status(request: web.Request) -> web.Response:
+        payments.accounts.check_address(request.query.get("address"))
+        return answer([await payments.accounts.status(request.query.get("platform"))])
+
+    async def post_init(request: web.Request) -> web.Response:
+        return answer(await payments.init(await body_of(request, InitAccount)))
+
+    async def post_fund(request: web.Request) -> web.Response:
+        return answer(await payments.fund(await body_of(request, InitAccount)))
+
+    async def get_drivers(request: web.Request) -> web.Response:
+        return answer(payments.platforms.entries())
+
+    return [
+        ("GET", "/requestorAccounts", get_accounts),
+        ("GET", "/providerAccounts", get_accounts),
+        ("GET", "/status", get_status),
+        ("POST", "/init", post_init),
+        ("POST", "/fund", post_fund),
+        ("GET", "/drivers", get_drivers),
+    ]
+
+
+def _allocation_routes(payments: Payments) -> Table:
+    allocations = payments.allocations
+
+    async def create_allocation(request: web.Request) -> web.Response:
+        made = await allocations.create(await body_of(request, NewAllocation))
+        return answer(views.allocation(made), status=201)
+
+    async def get_allocations(request: web.Request) -> web.Response:
+        return answer([views.allocation(each) for each in await allocations.all()])
+
+    async def get_allocation(request: web.Request) -> web.Response:
+        return answer(views.allocation(await allocations.get(request.match_info["id"])))
+
+    async def amend_allocation(request: web.Request) -> web.Response:
+        change = await body_of(request, AllocationUpdate)
+        return answer(views.allocation(await allocations.amend(request.match_info["id"], change)))
+
+    async def release_allocation(request: web.Request) -> web.Response:
+        await allocations.release(request.match_info["id"])
+        return answer()
+
+    async def get_demand_decorations(request: web.Request) -> web.Response:
+        named = request.query.getall("allocationIds", [])
+        ids = [part for each in named for part in each.split(",") if part]
+        return answer(await allocations.decorations(ids))
+
+    return [
+        ("POST", "/allocations", create_allocation),
+        ("GET", "/allocations", get_allocations),
+        ("GET", "/allocations/{id}", get_allocation),
+        ("PUT", "/allocations/{id}", amend_allocation),
+        ("DELETE", "/allocations/{id}", release_allocation),
+        ("GET", "/demandDecorations", get_demand_decorations),
+    ]
+
+
+def _issuing_routes(payments: Payments) -> Table:
+    async def issue_debit_note(request: web.Request) -> web.Response:
+        claim = await payments.issued.issue_debit_note(await body_of(request, NewDebitNote))
+        return answer(views.debit_note(claim), status=201)
+
+    async def issue_invoice(request: web.Request) -> web.Response:
+        claim = await payments.issued.issue_invoice(await body_of(request, NewInvoice))
+        return answer(views.invoice(claim), status=201)
+
+    return [("POST", "/debitNotes", issue_debit_note), ("POST", "/invoices", issue_invoice)]
+
+
+def _claim_routes(payments: Payments, resource: str, kind: str, view: Callable[[Claim], Any]) -> Table:
+    async def get_all(request: web.Request) -> web.Response:
+        limit = limit_of(request, "maxItems") if request.query.get("maxItems") else None
+        return answer([view(each) for each in await payments.claims(kind, after_of(request), limit)])
+
+    async def get_one(request: web.Request) -> web.Response:
+        return answer(view(await payments.claim(kind, request.match_info["id"])))
+
+    async def get_payments(request: web.Request) -> web.Response:
+        found = await payments.payments_for(kind, request.match_info["id"])
+        return answer([views.payment(*each) for each in found])
+
+    async def send(request: web.Request) -> web.Response:
+        await payments.issued.send(kind, request.match_info["id"], timeout_of(request, ACK_TIMEOUT_S))
+        return answer()
+
+    async def cancel(request: web.Request) -> web.Response:
+        await payments.issued.cancel(kind, request.match_info["id"], timeout_of(request, ACK_TIMEOUT_S))
+        return answer()
+
+    async def accept(request: web.Request) -> web.Response:
+        await payments.received.accept(kind, request.match_info["id"], await body_of(request, Acceptance))
+        return answer()
+
+    async def reject(request: web.Request) -> web.Response:
+        await payments.received.reject(kind, request.match_info["id"], await body_of(request, Rejection))
+        return answer()
+
+    one = f"/{resource}/{{id}}"
+    return [
+        ("GET", f"/{resource}", get_all),
+        ("GET", one, get_one),
+        ("GET", f"{one}/payments", get_payments),
+        ("POST", f"{one}/send", send),
+        ("POST", f"{one}/cancel", cancel),
+        ("POST", f"{one}/accept", accept),
+        ("POST", f"{one}/reject", reject),
+    ]
+
+
+def _event_routes(payments: Payments) -> Table:
+    async def get_debit_note_events(request: web.Request) -> web.Response:
+        events = await _events(payments, request, DEBIT_NOTE, "afterTimestamp", _wanted(request))
+        return answer([views.debit_note_event(each) for each in events])
+
+    async def get_invoice_events(request: web.Request) -> web.Response:
+        events = await _events(payments, request, INVOICE, "afterTimestamp", _wanted(request))
+        return answer([views.invoice_event(each) for each in events])
+
+    return [
+        ("GET", "/debitNoteEvents", get_debit_note_events),
+        ("GET", "/invoiceEvents", get_invoice_events),
+    ]
+
+
+def _old_event_routes(payments: Payments) -> list[web.RouteDef]:
+    def handler(role: str, types: str) -> Handler:
+        async def get_old_invoice_events(request: web.Request) -> web.Response:
+            wanted = [(role, each) for each in types.split(",")]
+            events = await _events(payments, request, INVOICE, "laterThan", wanted)
+            return answer([views.old_invoice_event(each) for each in events])
+
+        return get_old_invoice_events
+
+    return [
+        web.get(f"{PREFIX}/requestor/invoiceEvents", handler(REQUESTOR, REQUESTOR_EVENTS)),
+        web.get(f"{PREFIX}/provider/invoiceEvents", handler(PROVIDER, PROVIDER_EVENTS)),
+    ]
+
+
+def _payment_routes(payments: Payments) -> Table:
+    async def get_payments(request: web.Request) -> web.Response:
+        name = "maxItems" if request.query.get("maxItems") else "maxEvents"
+        found = await payments.payments(
+            after_of(request), limit_of(request, name, 100), timeout_of(request, 0.0)
+        )
+        shown = [views.payment(*each) for each in found]
+        return answer([each for each in shown if _is_asked_for(request, each.payment_platform)])
+
+    async def get_payment(request: web.Request) -> web.Response:
+        return answer(views.payment(*await payments.payment(request.match_info["id"])))
+
+    return [("GET", "/payments", get_payments), ("GET", "/payments/{id}", get_payment)]
+
+
+async def _events(
+    payments: Payments, request: web.Request, kind: str, cursor: str, wanted: list[tuple[str, str]]
+) -> Any:
+    return await payments.events(
+        kind,
+        wanted,
+        after=after_of(request, cursor),
+        limit=limit_of(request),
+        app_session_id=request.query.get("appSessionId"),
+        timeout_s=timeout_of(request),
+    )
+
+
+def _wanted(request: web.Request) -> list[tuple[str, str]]:
+    """The kinds of events that the request's headers choose, for each role."""
+    as_requestor = request.headers.get("X-Requestor-Events", REQUESTOR_EVENTS)
+    as_provider = request.headers.get("X-Provider-Events", PROVIDER_EVENTS)
+    return [
+        *((REQUESTOR, each.strip()) for each in as_requestor.split(",")),
+        *((PROVIDER, each.strip()) for each in as_provider.split(",")),
+    ]
+
+
+def _is_asked_for(request: web.Request, platform: str) -> bool:
+    driver, network, _ = platform.split("-")
+    asked = {"driver": driver, "network": network}
+    return all(request.query.get(name, value) == value for name, value in asked.items())
