@@ -49,7 +49,7 @@ async def _finish(result: object) -> None:
 def main() -> None:
     """Run; an error that a person can act on ends with status 1 and says so on stderr."""
     try:
-        app.meta()
+        app.meta(sys.argv[1:])
     except GolemError as error:
         show_error(error)
         sys.exit(1)

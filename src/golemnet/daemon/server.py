@@ -12,6 +12,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
 from golemnet.daemon.identity.service import Identities
+from golemnet.daemon.routes.codec import IDENTITY, IS_OWNER, KEY_NAME
 from golemnet.errors import GolemError
 from golemnet.rest.errors import InternalError, body_of, status_of
 
@@ -113,10 +114,10 @@ def _private_socket(path: Path) -> socket.socket:
 def _authentication(identities: Identities) -> Middleware:
     @web.middleware
     async def authenticate(request: web.Request, handler: Handler) -> web.StreamResponse:
-        request["is_owner"] = _is_local(request)
-        request["identity"] = identities.node_id
-        request["key_name"] = OWNER_KEY_NAME
-        if not request["is_owner"] and request.path not in OPEN_PATHS:
+        request[IS_OWNER] = _is_local(request)
+        request[IDENTITY] = identities.node_id
+        request[KEY_NAME] = OWNER_KEY_NAME
+        if not request[IS_OWNER] and request.path not in OPEN_PATHS:
             refusal = _check_key(request, identities)
             if refusal:
                 return web.Response(status=401, text=refusal)
@@ -133,7 +134,7 @@ def _check_key(request: web.Request, identities: Identities) -> str | None:
     known = identities.authenticate(key)
     if known is None:
         return "Invalid application key"
-    request["key_name"] = known.name
+    request[KEY_NAME] = known.name
     return None
 
 

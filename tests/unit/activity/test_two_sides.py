@@ -285,7 +285,8 @@ async def test_a_unit_that_does_not_come_back_after_a_restart(
     monkeypatch.setattr("golemnet.daemon.activity.service.RESTART_GRACE_S", 0.05)
     pair.provider = pair.side(1)
     async with pair.provider.running():
-        [_, event] = await _until(lambda: pair.provider.activities.provider_events(None, 1, 10), 2)
+        [created] = await pair.provider.activities.provider_events(None, 0, 1)
+        [event] = await pair.provider.activities.provider_events(created.at, 5, 10)
         assert (event.kind, event.activity_id) == ("DestroyActivity", activity_id)
 
 
@@ -336,10 +337,3 @@ async def test_a_provider_out_of_reach_is_endured_for_a_while_only(
         assert await pair.requestor.activities.results(activity_id, batch_id, None, 0.1) == []
         with pytest.raises(ApiError, match="endpoint address not found"):
             await pair.requestor.activities.results(activity_id, batch_id, None, 5)
-
-
-async def _until(look, length: int):
-    async with asyncio.timeout(5):
-        while len(found := await look()) < length:
-            await asyncio.sleep(0.02)
-    return found

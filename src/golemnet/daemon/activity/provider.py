@@ -175,7 +175,8 @@ class ProviderSide:
             activity = store.find(connection, activity_id, Side.PROVIDER)
             if activity is None or activity.state is State.TERMINATED:
                 return
-            values = {"state": step(activity.state, Event.ENDED), "reason": reason, "error_message": error}
+            state, now = step(activity.state, Event.ENDED), self._clock.now()
+            values = {"state": state, "reason": reason, "error_message": error, "ended": now}
             store.change(connection, activity_id, Side.PROVIDER, **values)
             self._batches.end_all(connection, activity, error or reason)
             if tell_agent and not activity.destroying:

@@ -230,7 +230,8 @@ class RequestorSide:
 
     async def _end(self, activity_id: str, reason: str) -> None:
         def change(connection: Connection) -> None:
-            store.change(connection, activity_id, Side.REQUESTOR, state=State.TERMINATED, reason=reason)
+            values = {"state": State.TERMINATED, "reason": reason, "ended": self._clock.now()}
+            store.change(connection, activity_id, Side.REQUESTOR, **values)
             self._outbox.put(connection, DESTROY, activity_id, b"")
             after_commit(connection, lambda: self._changed.fire(activity_id))
 
@@ -242,7 +243,8 @@ class RequestorSide:
             state = State(view.state)
         except ValueError as error:
             raise InternalError("The provider reports a state that does not exist.") from error
-        values = {"state": state, "reason": view.reason, "error_message": view.error_message}
+        ended = self._clock.now() if state is State.TERMINATED else None
+        values = {"state": state, "reason": view.reason, "error_message": view.error_message, "ended": ended}
         await self._database.write(lambda c: store.change(c, activity.activity_id, Side.REQUESTOR, **values))
 
     async def _batch(self, activity: Activity, batch_id: str) -> Batch:

@@ -134,6 +134,11 @@ class Activities:
         """Ids of the newest activities, of one agreement if it is named."""
         return await self._database.read(lambda c: store.ids(c, agreement_id, MAX_IDS))
 
+    async def under(self, agreement_id: str) -> list[Activity]:
+        """The activities that there were under an agreement, oldest first, each once."""
+        rows = await self._database.read(lambda c: store.of_agreement(c, agreement_id))
+        return list({each.activity_id: each for each in rows}.values())
+
     async def provider_events(
         self, after: datetime | None, timeout_s: float, limit: int
     ) -> list[ActivityEvent]:

@@ -56,6 +56,7 @@ activity_table = Table(
     Column("counters", LargeBinary),
     Column("counted", Instant),
     Column("created", Instant, nullable=False),
+    Column("ended", Instant),
 )
 
 activity_event_table = Table(
@@ -102,6 +103,7 @@ class Activity(msgspec.Struct, frozen=True):
     provider_id: str
     state: State
     created: datetime
+    ended: datetime | None = None
     reason: str | None = None
     error_message: str | None = None
     destroying: bool = False

@@ -18,6 +18,10 @@ DEFAULT_POLL_S = 5.0
 LONGEST_POLL_S = 300.0
 MAX_EVENTS = 100
 
+IDENTITY = web.RequestKey("identity", NodeId)
+KEY_NAME = web.RequestKey("key_name", str)
+IS_OWNER = web.RequestKey("is_owner", bool)
+
 
 def answer(value: Any = None, *, status: int = 200) -> web.Response:
     """``value`` as JSON; published clients read even a plain text as JSON."""
@@ -36,12 +40,12 @@ async def body_of(request: web.Request, type_: type[T]) -> T:
 
 def identity_of(request: web.Request) -> NodeId:
     """The node id that the request acts as."""
-    return request["identity"]
+    return request[IDENTITY]
 
 
 def owner_only(request: web.Request) -> None:
     """Refuse (403) what only the owner of the daemon may ask, by its unix socket."""
-    if not request["is_owner"]:
+    if not request[IS_OWNER]:
         raise Forbidden(
             "Only the owner of the daemon may do this.",
             next_step="Use the yagna command on the daemon's machine, as the user who runs it.",

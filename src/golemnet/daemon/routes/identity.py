@@ -5,7 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from golemnet.daemon.identity.service import Identities
-from golemnet.daemon.routes.codec import answer, body_of, owner_only
+from golemnet.daemon.routes.codec import KEY_NAME, answer, body_of, owner_only
 from golemnet.daemon.version import version_response
 from golemnet.rest.identity import NewAppKey
 
@@ -14,7 +14,7 @@ def routes(identities: Identities) -> list[web.RouteDef]:
     """The routes of this resource."""
 
     async def get_identity(request: web.Request) -> web.Response:
-        return answer(identities.me(request["key_name"]))
+        return answer(identities.me(request[KEY_NAME]))
 
     async def get_version(request: web.Request) -> web.Response:
         return answer(version_response())

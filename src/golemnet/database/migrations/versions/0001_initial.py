@@ -64,6 +64,7 @@ def _activities() -> None:
         sa.Column("counters", sa.LargeBinary),
         sa.Column("counted", Instant),
         sa.Column("created", Instant, nullable=False),
+        sa.Column("ended", Instant),
     )
     op.create_table(
         "activity_event",

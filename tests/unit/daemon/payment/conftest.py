@@ -1,0 +1,181 @@
+"""Two nodes with their payment services, on one real chain and a network in memory."""
+
+import asyncio
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+
+from golemnet.clock import SystemClock
+from golemnet.daemon.payment.service import Payments
+from golemnet.daemon.payment.store import INVOICE
+from golemnet.daemon.payment.terms import ActivityFacts
+from golemnet.database.database import Database
+from golemnet.database.outbox import Outbox
+from golemnet.model.keys import NodeKey
+from golemnet.net.memory import MemoryNetwork
+from golemnet.rest.market import Agreement, Demand, Offer
+from golemnet.rest.payment import Acceptance, InitAccount, NewAllocation, NewInvoice
+from golemnet.testing.anvil_chain import AnvilChain
+
+LONG_AGO = timedelta(hours=1)
+NOTHING = timedelta(0)
+
+
+class World:
+    """The agreements that both nodes know, and the activities under them."""
+
+    def __init__(self):
+        self.agreements = {}
+        self.facts = {}
+
+    def agree(self, requestor, provider, *, agreement_id="agreement", activities=("activity",), **demand):
+        now = datetime.now(UTC)
+        properties = {
+            "golem.com.pricing.model.linear.coeffs": [0.001, 0.0, 0.5],
+            "golem.com.usage.vector": ["golem.usage.duration_sec", "golem.usage.cpu_sec"],
+            "golem.com.pricing.model": "linear",
+        }
+        self.agreements[agreement_id] = Agreement(
+            agreement_id=agreement_id,
+            demand=Demand(
+                properties=demand, constraints="()", demand_id="d", requestor_id=requestor, timestamp=now
+            ),
+            offer=Offer(
+                properties=properties, constraints="()", offer_id="o", provider_id=provider, timestamp=now
+            ),
+            valid_to=now + LONG_AGO,
+            state="Approved",
+            timestamp=now,
+            approved_date=now - LONG_AGO,
+        )
+        self.facts[agreement_id] = [
+            ActivityFacts(activity_id=each, started=now - timedelta(minutes=10)) for each in activities
+        ]
+
+    async def agreement(self, agreement_id):
+        return self.agreements.get(agreement_id)
+
+    async def agreement_of(self, activity_id):
+        return next(
+            (key for key, facts in self.facts.items() if activity_id in [each.activity_id for each in facts]),
+            None,
+        )
+
+    async def activities(self, agreement_id):
+        return self.facts.get(agreement_id, [])
+
+
+class Side:
+    """A node that can be started again on its own database."""
+
+    def __init__(self, world, network, directory, chain_file, database=Database):
+        self.world = world
+        self.key = NodeKey.generate()
+        self._network = network
+        self._url = f"sqlite:///{directory / self.key.node_id}.db"
+        self._chain_file = chain_file
+        self.database_class = database
+
+    @property
+    def id(self):
+        return self.key.node_id
+
+    @asynccontextmanager
+    async def running(self):
+        clock = SystemClock()
+        self.database = self.database_class(self._url)
+        outbox = Outbox(self.database, clock)
+        network = self._network.node(self.key)
+        self.payments = Payments(
+            clock, self.key, self.database, outbox, network, self._chain_file, self.world, gather_s=0.01
+        )
+        await self.database.open()
+        runs = [
+            network.run,
+            lambda ready: outbox.run(ready, self.payments.effects()),
+            self.payments.run,
+        ]
+        tasks = [await started(run) for run in runs]
+        try:
+            yield self
+        finally:
+            for task in reversed(tasks):
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await self.database.close()
+
+    async def allocate(self, amount, **more):
+        return await self.payments.allocations.create(NewAllocation(total_amount=Decimal(amount), **more))
+
+    async def invoice(self, amount, *, agreement_id="agreement", activity_ids=("activity",)):
+        new = NewInvoice(
+            agreement_id=agreement_id,
+            amount=Decimal(amount),
+            payment_due_date=datetime.now(UTC) + LONG_AGO,
+            activity_ids=list(activity_ids),
+        )
+        claim = await self.payments.issued.issue_invoice(new)
+        await self.payments.issued.send(INVOICE, claim.id, 5)
+        return claim
+
+    async def accept(self, claim, allocation, amount=None):
+        acceptance = Acceptance(total_amount_accepted=amount or claim.amount, allocation_id=allocation.id)
+        await self.payments.received.accept(claim.kind, claim.id, acceptance)
+
+    async def until(self, claim, state, timeout_s=10.0):
+        async def look():
+            found = await self.payments.claim(claim.kind, claim.id)
+            return found if found.state == state else None
+
+        found = await self.payments._tidings.signal.poll("claims", look, timeout_s)
+        assert found is not None, f"not {state} in {timeout_s} s"
+        return found
+
+    async def balance(self):
+        return await self.payments.wallet.balance()
+
+
+async def started(run):
+    ready = asyncio.Event()
+    task = asyncio.create_task(run(ready))
+    await asyncio.wait_for(ready.wait(), 10)
+    return task
+
+
+@pytest.fixture
+async def chain(tmp_path):
+    async with AnvilChain(tmp_path / "chain") as chain:
+        yield chain
+
+
+@pytest.fixture
+def world():
+    return World()
+
+
+@pytest.fixture
+def network():
+    return MemoryNetwork(seed=1)
+
+
+@pytest.fixture
+def new_side(world, network, tmp_path, chain):
+    def make(**more):
+        return Side(world, network, tmp_path, chain.path, **more)
+
+    return make
+
+
+@pytest.fixture
+async def requestor(new_side):
+    async with new_side().running() as side:
+        await side.payments.init(InitAccount())
+        yield side
+
+
+@pytest.fixture
+async def provider(new_side):
+    async with new_side().running() as side:
+        yield side
