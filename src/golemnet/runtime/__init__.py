@@ -1,1 +1,1 @@
-"""golemnet runtime"""
+"""Running a stranger's program behind a wall: the driver interface, its drivers and the self-test."""

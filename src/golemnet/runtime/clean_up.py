@@ -1,0 +1,49 @@
+"""Removing what dead ExeUnits have left: folders, control groups and, outside of a cage, mounts."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import structlog
+
+from golemnet.runtime import cgroups, kernel
+from golemnet.runtime.environment_folder import Marker, find_abandoned
+
+log = structlog.get_logger(__name__)
+
+
+def clean_up(state_dir: Path) -> list[str]:
+    """Remove everything of environments below ``state_dir`` whose owner has died.
+
+    Called when an agent starts and when an ExeUnit of it has ended; running environments are left
+    alone. Returns the names of the containers that were removed.
+    """
+    abandoned = find_abandoned(state_dir)
+    for folder, marker in abandoned:
+        _remove(folder, marker)
+        log.info("abandoned_environment_removed", container=marker.container, folder=str(folder))
+    return [marker.container for _, marker in abandoned]
+
+
+def _remove(folder: Path, marker: Marker) -> None:
+    if marker.container:
+        cgroups.remove(marker.container)
+    for mounted in _mounts_below(folder):
+        _unmount(mounted)
+    if not _mounts_below(folder):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _mounts_below(folder: Path) -> list[str]:
+    prefix = str(folder.resolve()) + "/"
+    lines = Path("/proc/self/mountinfo").read_text().splitlines()
+    targets = [line.split()[4].encode().decode("unicode_escape") for line in lines]
+    return sorted((target for target in targets if target.startswith(prefix)), reverse=True)
+
+
+def _unmount(target: str) -> None:
+    try:
+        kernel.unmount(target)
+    except OSError as error:
+        log.warning("mount_left_behind", target=target, error=str(error))

@@ -1,0 +1,108 @@
+"""The interface of all drivers: one object is one activity's environment, from deploy to stop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import Protocol
+
+import msgspec
+
+
+class Isolation(StrEnum):
+    """How strong the wall between payload and machine is; published in offers."""
+
+    HARDWARE = "hardware"
+    CONTAINER = "container"
+    USER_CONTAINER = "user-container"
+
+
+class Image(msgspec.Struct, frozen=True):
+    """An image on this machine: a file that begins with a squashfs, and what its metadata says.
+
+    ``user`` is ``uid[:gid]``, numeric, empty for root. ``volumes`` are absolute paths inside.
+    """
+
+    path: Path
+    env: Mapping[str, str] = {}
+    user: str = ""
+    work_dir: str = ""
+    volumes: Sequence[str] = ()
+
+
+class Limits(msgspec.Struct, frozen=True):
+    """What an activity may use; sizes in bytes, ``cpu_cores`` in cores (fractions allowed)."""
+
+    memory_bytes: int = 512 * 1024**2
+    storage_bytes: int = 2 * 1024**3
+    cpu_cores: float = 1.0
+    processes: int = 1024
+
+
+class Volume(msgspec.Struct, frozen=True):
+    """A writable folder of the environment and where the host finds it.
+
+    ``owner`` is the (user id, group id) on the host that new files must get so that the payload owns them.
+    """
+
+    path: str
+    directory: Path
+    owner: tuple[int, int]
+
+
+class Usage(msgspec.Struct, frozen=True):
+    """What was used since deploy."""
+
+    cpu_sec: float
+    memory_peak_bytes: int
+
+
+class Process(Protocol):
+    """A command that runs inside; its output streams must be read or it may block."""
+
+    @property
+    def stdout(self) -> asyncio.StreamReader:
+        """What it writes to its standard output."""
+        ...
+
+    @property
+    def stderr(self) -> asyncio.StreamReader:
+        """What it writes to its standard error."""
+        ...
+
+    async def wait(self) -> int:
+        """The exit code; 128 + signal number when a signal ended it."""
+        ...
+
+    async def kill(self) -> None:
+        """End it at once; harmless when it has ended."""
+        ...
+
+
+class Driver(Protocol):
+    """An isolated environment. Every method raises ``RuntimeFailure`` with a reason for people."""
+
+    name: str
+    isolation: Isolation
+
+    async def deploy(self, image: Image, limits: Limits, env: Mapping[str, str]) -> Sequence[Volume]:
+        """Mount the image and prepare the volumes; ``env`` is added to the image's own."""
+        ...
+
+    async def start(self) -> None:
+        """Bring the environment up, so that commands can run."""
+        ...
+
+    async def run(self, command: str, arguments: Sequence[str]) -> Process:
+        """Start a command inside, given as an absolute path or a name to find in PATH."""
+        ...
+
+    async def usage(self) -> Usage:
+        """What was used until now; works until ``stop``."""
+        ...
+
+    async def stop(self) -> None:
+        """Kill everything inside and remove every trace. Safe to repeat and in any state."""
+        ...

@@ -1,0 +1,79 @@
+"""A command inside a container, seen from the host: its streams, its end, its death."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from pathlib import Path
+
+KILL_TIMEOUT_S = 5.0
+
+
+class HostProcess:
+    """The host's process that stands for a command (``crun exec``, ``bwrap``).
+
+    Args:
+        process: started with pipes for stdout and stderr.
+        pid_file: where the id of the command itself is written, when it is a process of its own;
+            killing ``crun exec`` alone would leave the command running.
+    """
+
+    def __init__(self, process: asyncio.subprocess.Process, pid_file: Path | None = None) -> None:
+        self._process = process
+        self._pid_file = pid_file
+
+    @property
+    def stdout(self) -> asyncio.StreamReader:
+        """What it writes to its standard output."""
+        assert self._process.stdout is not None
+        return self._process.stdout
+
+    @property
+    def stderr(self) -> asyncio.StreamReader:
+        """What it writes to its standard error."""
+        assert self._process.stderr is not None
+        return self._process.stderr
+
+    @property
+    def ended(self) -> bool:
+        """Whether it is over."""
+        return self._process.returncode is not None
+
+    async def wait(self) -> int:
+        """The exit code; 128 + signal number when a signal ended it."""
+        code = await self._process.wait()
+        return code if code >= 0 else 128 - code
+
+    async def kill(self) -> None:
+        """End it at once; harmless when it has ended."""
+        if self.ended:
+            return
+        inner = self._inner_pid()
+        if inner is not None:
+            _kill(inner)
+            if await self._ends_in_time():
+                return
+        if not self.ended:
+            self._process.kill()
+            await self._process.wait()
+
+    def _inner_pid(self) -> int | None:
+        try:
+            return int(self._pid_file.read_text()) if self._pid_file else None
+        except (OSError, ValueError):
+            return None
+
+    async def _ends_in_time(self) -> bool:
+        try:
+            await asyncio.wait_for(self._process.wait(), KILL_TIMEOUT_S)
+        except TimeoutError:
+            return False
+        return True
+
+
+def _kill(process: int) -> None:
+    try:
+        os.kill(process, signal.SIGKILL)
+    except ProcessLookupError:
+        pass

@@ -1,0 +1,147 @@
+"""Finding out what really works: a command is run in a tiny image, by each driver until one succeeds.
+
+The presence of a program or a device says nothing (``/dev/kvm`` opens on machines where no guest
+boots), so what an offer promises comes from here. The test runs in a process of its own, because a
+driver for root needs a cage: ``python -m golemnet.runtime.self_test FOLDER`` prints the result as JSON.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import platform
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import msgspec
+
+from golemnet.runtime import cage, commands, programs
+from golemnet.runtime.clean_up import clean_up
+from golemnet.runtime.driver import Driver, Image, Isolation, Limits
+from golemnet.runtime.errors import NoRuntime, RuntimeFailure
+from golemnet.runtime.selection import candidates, make_driver, needs_cage
+
+DRIVER_TIMEOUT_S = 10.0
+TEST_TIMEOUT_S = 30.0
+_LIMITS = Limits(memory_bytes=64 * 1024**2, storage_bytes=16 * 1024**2, cpu_cores=1.0, processes=32)
+
+
+class SelfTest(msgspec.Struct, frozen=True):
+    """What this machine can do: the best driver that ran a command, or none and why.
+
+    ``seconds`` is the time from deploy to the end of the command.
+    """
+
+    driver: str | None
+    isolation: Isolation | None
+    seconds: float
+    problems: dict[str, str]
+
+    def require(self) -> str:
+        """The driver's name. Raises NoRuntime with every driver's reason."""
+        if self.driver is None:
+            reasons = "; ".join(f"{name}: {reason}" for name, reason in self.problems.items())
+            raise NoRuntime(
+                "This machine cannot isolate a program, so it cannot offer computation.",
+                why=reasons,
+                next_step="apt-get install crun squashfs-tools e2fsprogs (root) or bubblewrap (user).",
+            )
+        return self.driver
+
+
+async def self_test(state_dir: Path, *, timeout_s: float = TEST_TIMEOUT_S) -> SelfTest:
+    """Clean up below ``state_dir``, then test the drivers in another process."""
+    clean_up(state_dir)
+    await asyncio.to_thread(state_dir.mkdir, parents=True, exist_ok=True)
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "golemnet.runtime.self_test", str(state_dir)),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    try:
+        output, errors = await asyncio.wait_for(process.communicate(), timeout_s)
+    except TimeoutError:
+        return SelfTest(None, None, timeout_s, {"self-test": f"did not end in {timeout_s:g} s"})
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    return _result(output, errors)
+
+
+def _result(output: bytes, errors: bytes) -> SelfTest:
+    try:
+        return msgspec.json.decode(output, type=SelfTest)
+    except msgspec.DecodeError:
+        return SelfTest(None, None, 0.0, {"self-test": errors.decode("utf-8", "replace")[-2000:]})
+
+
+async def test_drivers(folder: Path) -> SelfTest:
+    """Try the drivers of this user in turn; the calling process must be in a cage if it is root's."""
+    problems: dict[str, str] = {}
+    for name in candidates():
+        started = time.monotonic()
+        try:
+            driver = make_driver(name, f"self-test-{os.getpid()}-{time.time_ns()}", folder / name)
+            await asyncio.wait_for(_try(driver, await _tiny_image(folder)), DRIVER_TIMEOUT_S)
+            return SelfTest(name, driver.isolation, time.monotonic() - started, problems)
+        except TimeoutError:
+            problems[name] = f"did not end in {DRIVER_TIMEOUT_S:g} s"
+        except (RuntimeFailure, OSError, ImportError, KeyError) as error:
+            problems[name] = str(error)
+    return SelfTest(None, None, 0.0, problems)
+
+
+async def _try(driver: Driver, image: Path) -> None:
+    try:
+        await driver.deploy(Image(image, volumes=["/golem/work"]), _LIMITS, {})
+        await driver.start()
+        process = await driver.run("/bin/true", [])
+        _, errors, code = await asyncio.gather(process.stdout.read(), process.stderr.read(), process.wait())
+        if code != 0:
+            raise RuntimeFailure(
+                f"/bin/true ended with {code}.", why=errors.decode("utf-8", "replace")[-500:]
+            )
+    finally:
+        await driver.stop()
+
+
+async def _tiny_image(folder: Path) -> Path:
+    image, root = folder / "self-test.squashfs", folder / "self-test-root"
+    if image.exists():
+        return image
+    for name in ("bin", "proc", "sys", "dev", "tmp", "golem/work"):
+        (root / name).mkdir(parents=True, exist_ok=True)
+    program = root / "bin" / "true"
+    program.write_bytes(programs.true_program(platform.machine()))
+    program.chmod(0o755)
+    make = commands.find("mksquashfs", "squashfs-tools")
+    await commands.check(make, str(root), str(image), "-quiet", "-no-progress", "-noappend", "-all-root")
+    return image
+
+
+def main() -> None:
+    """Test in a temporary folder below the one that is named, print JSON."""
+    with tempfile.TemporaryDirectory(prefix="self-test-", dir=sys.argv[1]) as name:
+        # the folder is removed by the process that made it, which is the guard of the cage
+        code = _in_child(Path(name))
+    sys.exit(code)
+
+
+def _in_child(folder: Path) -> int:
+    child = os.fork()
+    if child:
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    if needs_cage():
+        cage.enter()
+    result = asyncio.run(test_drivers(folder))
+    sys.stdout.buffer.write(msgspec.json.encode(result))
+    sys.stdout.flush()
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()
