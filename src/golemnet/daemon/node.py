@@ -8,17 +8,23 @@ from collections.abc import Callable
 from aiohttp import web
 
 from golemnet.clock import Clock, SystemClock
+from golemnet.daemon.activity.service import Activities
+from golemnet.daemon.deals import NodeDeals, permissions
 from golemnet.daemon.identity.opening import node_key
 from golemnet.daemon.identity.service import Identities
 from golemnet.daemon.parts import Part, run_parts
+from golemnet.daemon.payment.service import Payments
+from golemnet.daemon.routes import activity as activity_routes
 from golemnet.daemon.routes import identity as identity_routes
 from golemnet.daemon.routes import net as net_routes
+from golemnet.daemon.routes import payment as payment_routes
 from golemnet.daemon.server import Server
 from golemnet.daemon.settings import Settings
 from golemnet.database.database import Database
 from golemnet.database.outbox import Handler, Outbox
 from golemnet.model.keys import NodeKey
 from golemnet.net.network import Network
+from golemnet.rest.market import Agreement
 
 NetworkOf = Callable[[NodeKey], Network]
 
@@ -45,6 +51,22 @@ class Node:
         self.outbox = Outbox(self.database, self.clock)
         self.network = (network or self._iroh)(self.key)
         self.identities = Identities(self.key.node_id, self.database, self.clock, app_key=settings.app_key)
+        self.activities = Activities(
+            network=self.network,
+            database=self.database,
+            outbox=self.outbox,
+            clock=self.clock,
+            agreements=permissions(self._agreement),
+        )
+        self.payments = Payments(
+            self.clock,
+            self.key,
+            self.database,
+            self.outbox,
+            self.network,
+            settings.chain_file,
+            NodeDeals(self._agreement, self.activities),
+        )
         self.server = Server(
             self._routes(),
             self.identities,
@@ -83,17 +105,24 @@ class Node:
             Part("identity", self.identities.run),
             Part("network", self.network.run),
             Part("outbox", lambda ready: self.outbox.run(ready, self._effects())),
+            Part("activities", self.activities.run),
+            Part("payments", self.payments.run),
             Part("server", self.server.run),
         ]
 
     def _effects(self) -> dict[str, Handler]:
-        return {}
+        return {**self.activities.effects(), **self.payments.effects()}
 
     def _routes(self) -> list[web.RouteDef]:
         return [
             *identity_routes.routes(self.identities),
+            *activity_routes.routes(self.activities),
+            *payment_routes.routes(self.payments),
             *net_routes.routes(self.network, self.settings.net_bootstrap),
         ]
+
+    async def _agreement(self, agreement_id: str) -> Agreement | None:
+        return None
 
     def _iroh(self, key: NodeKey) -> Network:
         from golemnet.net.iroh_network import IrohNetwork

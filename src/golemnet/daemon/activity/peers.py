@@ -163,7 +163,7 @@ def _handler(
 
 def _api_error(error: GolemError, node: NodeId) -> ApiError:
     if isinstance(error, RemoteError):
-        return from_status(int(error.code) if error.code.isdecimal() else 500, error.message)
+        return from_status(int(error.code) if error.code.isdecimal() else 500, error.what)
     if isinstance(error, CallTimeout):
         return RequestTimeout("The provider's node did not answer in time.", node_id=node)
     # Published clients look for these two phrases to tell a node that is gone from a daemon that failed.
