@@ -32,7 +32,7 @@ def build(
     """Build an image and print its hash.
 
     Args:
-        source: a `docker save` archive, an OCI layout (folder or tar), a root folder, a tar of one, or an image.
+        source: a `docker save` archive, an OCI layout, a root folder, a tar of one, or a finished image.
         output: the image's file; by default the source's name with .gvmi.
         debian: build from these Debian packages instead (names separated by commas).
         volume: a folder that is writable and kept from command to command; can be repeated.
