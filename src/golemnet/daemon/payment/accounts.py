@@ -9,6 +9,7 @@ from decimal import Decimal
 
 from sqlalchemy import Connection
 
+from golemnet.chain.errors import ChainError
 from golemnet.daemon.payment import amounts, claim_store, order_store
 from golemnet.daemon.payment.allocations import Allocations
 from golemnet.daemon.payment.platforms import DEFAULT_PLATFORM, Platforms, parse_platform
@@ -17,8 +18,20 @@ from golemnet.daemon.payment.wallet import Wallet
 from golemnet.database.database import Database
 from golemnet.rest.errors import BadRequest
 from golemnet.rest.payment import Account, AccountStatus
+from golemnet.rest.wire import Wire
 
 ZERO = Decimal(0)
+
+
+class DriverStatusProperty(Wire, omit_defaults=True):
+    """Something that keeps payments from being made; named as in the OpenAPI file."""
+
+    kind: str
+    driver: str
+    network: str
+    address: str | None = None
+    needed_gas_est: str | None = None
+    needed_token_est: str | None = None
 
 
 class Accounts:
@@ -77,6 +90,25 @@ class Accounts:
             incoming_accepted=incoming[1],
             incoming_confirmed=incoming[2],
             block_number=block,
+        )
+
+    async def problems(self) -> list[DriverStatusProperty]:
+        """What keeps the account from paying at this moment; an empty list is good news."""
+        try:
+            balance, gas = await asyncio.gather(self._wallet.balance(), self._wallet.gas())
+        except ChainError:
+            return [self._problem("RpcError")]
+        missing = max(await self._allocations.reserved() - balance, ZERO)
+        problems = [self._problem("InsufficientGas", needed_gas_est="0.001")] if gas == 0 else []
+        if missing:
+            problems.append(self._problem("InsufficientToken", needed_token_est=format(missing, "f")))
+        return problems
+
+    def _problem(self, kind: str, **needed: str) -> DriverStatusProperty:
+        platform = parse_platform(DEFAULT_PLATFORM)
+        address = self._wallet.address if needed else None
+        return DriverStatusProperty(
+            kind=kind, driver=platform.driver, network=platform.network, address=address, **needed
         )
 
 

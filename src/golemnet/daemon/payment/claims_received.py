@@ -23,6 +23,7 @@ from golemnet.daemon.payment.states import Event, State
 from golemnet.daemon.payment.store import REQUESTOR, AllocationRecord, Claim, Order
 from golemnet.daemon.payment.tidings import CLAIMS, ORDERS, Tidings
 from golemnet.database.database import Database
+from golemnet.model.money import parse_amount
 from golemnet.rest.errors import BadRequest, Forbidden
 from golemnet.rest.payment import Acceptance, Rejection
 
@@ -54,7 +55,7 @@ class ReceivedClaims:
             claim = _own(connection, kind, claim_id)
             if claim.state in (State.ACCEPTED, State.SETTLED):
                 return
-            _check_amount(claim, acceptance.total_amount_accepted)
+            _check_amount(claim, parse_amount(acceptance.total_amount_accepted))
             allocation = allocation_store.get_open(connection, acceptance.allocation_id, now)
             self._accept(connection, claim, allocation, now)
 
@@ -127,7 +128,7 @@ def _rejection_body(claim: Claim, rejection: Rejection, now: datetime) -> Reject
         claim_id=claim.id,
         agreement_id=claim.agreement_id,
         reason=rejection.rejection_reason,
-        amount=rejection.total_amount_accepted,
+        amount=parse_amount(rejection.total_amount_accepted),
         message=(rejection.message or "")[:1000] or None,
         timestamp=now,
     )

@@ -77,8 +77,8 @@ def terms_of(agreement: Agreement) -> Terms:
     platform = str(demand.get(CHOSEN_PLATFORM) or DEFAULT_PLATFORM)
     return Terms(
         agreement_id=agreement.agreement_id,
-        provider_id=agreement.offer.provider_id,
-        requestor_id=agreement.demand.requestor_id,
+        provider_id=str(agreement.offer.provider_id),
+        requestor_id=str(agreement.demand.requestor_id),
         platform=platform,
         payee_addr=_address(offer, platform, agreement.offer.provider_id),
         payer_addr=_address(demand, platform, agreement.demand.requestor_id),

@@ -214,7 +214,14 @@ def _payment_routes(payments: Payments) -> Table:
     async def get_payment(request: web.Request) -> web.Response:
         return answer(views.payment(*await payments.payment(request.match_info["id"])))
 
-    return [("GET", "/payments", get_payments), ("GET", "/payments/{id}", get_payment)]
+    async def payments_status(request: web.Request) -> web.Response:
+        return answer(await payments.accounts.problems())
+
+    return [
+        ("GET", "/payments", get_payments),
+        ("GET", "/payments/status", payments_status),
+        ("GET", "/payments/{id}", get_payment),
+    ]
 
 
 async def _events(

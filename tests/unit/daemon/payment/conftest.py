@@ -6,6 +6,8 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
+from golemnet.model.keys import NodeKey
+from golemnet.net.memory import MemoryNetwork
 
 from golemnet.clock import SystemClock
 from golemnet.daemon.payment.service import Payments
@@ -13,8 +15,6 @@ from golemnet.daemon.payment.store import INVOICE
 from golemnet.daemon.payment.terms import ActivityFacts
 from golemnet.database.database import Database
 from golemnet.database.outbox import Outbox
-from golemnet.model.keys import NodeKey
-from golemnet.net.memory import MemoryNetwork
 from golemnet.rest.market import Agreement, Demand, Offer
 from golemnet.rest.payment import Acceptance, InitAccount, NewAllocation, NewInvoice
 from golemnet.testing.anvil_chain import AnvilChain
@@ -178,4 +178,10 @@ async def requestor(new_side):
 @pytest.fixture
 async def provider(new_side):
     async with new_side().running() as side:
+        yield side
+
+
+@pytest.fixture
+async def chainless(world, network, tmp_path):
+    async with Side(world, network, tmp_path, None).running() as side:
         yield side

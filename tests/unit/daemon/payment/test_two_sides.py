@@ -6,10 +6,10 @@ from decimal import Decimal
 
 import msgspec
 import pytest
+from golemnet.net.errors import RemoteError
 
 from golemnet.daemon.payment.messages import PAYMENT, PAYMENT_DOCUMENT, PartBody, PaymentBody
 from golemnet.daemon.payment.store import DEBIT_NOTE, INVOICE
-from golemnet.net.errors import RemoteError
 from golemnet.rest.errors import BadRequest, Conflict, GatewayTimeout, Gone
 from golemnet.rest.payment import AllocationUpdate, NewDebitNote, Rejection
 
@@ -37,24 +37,24 @@ async def event_types(side, kind=INVOICE):
 async def test_accepted_invoice_is_paid_on_the_chain_and_settled_on_both_sides(world, requestor, provider):
     world.agree(requestor.id, provider.id)
     allocation = await requestor.allocate(10)
-    invoice = await provider.invoice("1.25")
+    invoice = await provider.invoice("1.10")
 
     await requestor.accept(invoice, allocation)
     await provider.until(invoice, "SETTLED")
     await requestor.until(invoice, "SETTLED")
 
-    assert await provider.balance() == Decimal("1.25")
-    assert await requestor.balance() == Decimal("998.75")
+    assert await provider.balance() == Decimal("1.10")
+    assert await requestor.balance() == Decimal("998.90")
     [(payment, parts)] = await provider.payments.payments(None, None, 0)
-    assert (payment.amount, parts[0].agreement_id) == (Decimal("1.25"), "agreement")
-    assert (await requestor.payments.allocations.get(allocation.id)).remaining == Decimal("8.75")
+    assert (payment.amount, parts[0].agreement_id) == (Decimal("1.10"), "agreement")
+    assert (await requestor.payments.allocations.get(allocation.id)).remaining == Decimal("8.90")
     assert await event_types(requestor) == ["RECEIVED"]
     assert "SETTLED" in await event_types(provider)
 
 
 async def test_status_tells_the_totals(world, requestor, provider):
     world.agree(requestor.id, provider.id)
-    invoice = await provider.invoice("1.25")
+    invoice = await provider.invoice("1.10")
     await requestor.accept(invoice, await requestor.allocate(10))
     await provider.until(invoice, "SETTLED")
     await requestor.until(invoice, "SETTLED")
@@ -62,12 +62,12 @@ async def test_status_tells_the_totals(world, requestor, provider):
     theirs, ours = await provider.payments.accounts.status(), await requestor.payments.accounts.status()
 
     assert (theirs.incoming_requested, theirs.incoming_accepted, theirs.incoming_confirmed) == (
-        Decimal("1.25"),
+        Decimal("1.10"),
     ) * 3
     assert (ours.outgoing_confirmed, ours.reserved, ours.amount) == (
-        Decimal("1.25"),
-        Decimal("8.75"),
-        Decimal("998.75"),
+        Decimal("1.10"),
+        Decimal("8.90"),
+        Decimal("998.90"),
     )
 
 
