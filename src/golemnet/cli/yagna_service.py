@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 from cyclopts import App, Parameter
 
@@ -62,17 +64,13 @@ def run(
         "log_level": log_level,
         "log_json": log_json,
     }
-    _serve(load_settings(arguments))
+    _become_daemon(load_settings(arguments))
 
 
-def _serve(settings: Settings) -> None:
-    from golemnet.daemon.logs import configure_logs
+def _become_daemon(settings: Settings) -> NoReturn:
+    """Go on as the daemon in this very process, without the command line's modules in its memory."""
+    from golemnet.daemon.settings import environment_of
 
-    configure_logs(settings.log_level, as_json=settings.log_json)
-    import structlog
-
-    structlog.get_logger(__name__).info("Starting yagna service!", data_dir=str(settings.data_dir))
-    # The heavy imports come after the first line, so that whoever waits for it knows that we are alive.
-    from golemnet.daemon.process import run_daemon
-
-    run_daemon(settings)
+    environment = {name: value for name, value in os.environ.items() if name != "GSB_URL"}
+    program = [sys.executable, "-P", "-m", "golemnet.daemon"]
+    os.execve(program[0], program, environment | environment_of(settings))

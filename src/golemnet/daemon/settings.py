@@ -142,6 +142,20 @@ def load_settings(
     return Settings(**values)
 
 
+def environment_of(settings: Settings) -> dict[str, str]:
+    """The environment from which another process loads the same settings."""
+    texts = {option.variable: _text(getattr(settings, option.field)) for option in OPTIONS}
+    return {name: text for name, text in texts.items() if text is not None}
+
+
+def _text(value: Any) -> str | None:
+    if isinstance(value, bool):
+        return "1" if value else "0"
+    if isinstance(value, tuple):
+        return ",".join(value)
+    return None if value is None else str(value)
+
+
 def _read(option: Option, source: Any) -> Any:
     if not isinstance(source, str):
         return source

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from golemnet.daemon.settings import OPTIONS, Settings, SettingsError, load_settings
+from golemnet.daemon.settings import OPTIONS, Settings, SettingsError, environment_of, load_settings
 
 ROOT = Path(__file__).parents[3]
 
@@ -66,3 +66,15 @@ def test_every_option_is_a_setting_and_in_the_template():
     template = (ROOT / ".env-template").read_text()
     assert {option.field for option in OPTIONS} == set(Settings.__struct_fields__)
     assert [option.variable for option in OPTIONS if f"#{option.variable}=" not in template] == []
+
+
+def test_another_process_loads_the_same_settings(tmp_path: Path):
+    settings = Settings(
+        data_dir=tmp_path,
+        api_url="http://127.0.0.1:1",
+        net_bootstrap=("a@h:1", "b@h:2"),
+        chain_file=tmp_path / "chain.json",
+        gsb_url=f"unix:{tmp_path}/s",
+        log_json=True,
+    )
+    assert load_settings(environment=environment_of(settings)) == settings
