@@ -7,6 +7,7 @@ import ctypes
 import gzip
 import os
 import signal
+import socket
 from collections.abc import Callable
 from pathlib import Path
 
@@ -40,8 +41,13 @@ class Anvil:
         self._saved_at = -1
 
     async def start(self) -> None:
-        """Start the process on the stored state; returns when it answers."""
+        """Start the process on the stored state; returns when it answers.
+
+        Raises:
+            ChainError: the port is taken, or the process has ended.
+        """
         self._directory.mkdir(parents=True, exist_ok=True)
+        _require_free(self._port)
         with (self._directory / "anvil.log").open("ab") as output:
             self._process = await asyncio.create_subprocess_exec(
                 *self._command(), stdout=output, stderr=output, preexec_fn=_end_with_parent(os.getpid())
@@ -95,21 +101,14 @@ class Anvil:
     async def _first_answer(self, process: asyncio.subprocess.Process) -> int:
         while process.returncode is None:
             try:
-                chain_id = int(await self.rpc.call("eth_chainId"), 16)
-                return await self._block_number() if chain_id == CHAIN_ID else self._taken()
+                return int(await self.rpc.call("eth_blockNumber"), 16)
             except ChainUnreachable:
                 await asyncio.sleep(_POLL_S)
         raise ChainError(
             f"anvil has ended at once with status {process.returncode}.",
             why=f"Its output is in {self._directory / 'anvil.log'}.",
-            next_step=f"Is port {self._port} free, and {self._state} not damaged?",
+            next_step=f"If {self._state} is damaged, move it away: the next chain begins anew.",
         )
-
-    async def _block_number(self) -> int:
-        return int(await self.rpc.call("eth_blockNumber"), 16)
-
-    def _taken(self) -> int:
-        raise ChainError(f"Another chain answers at port {self._port}.", next_step="Choose another port.")
 
     def _write(self, state: bytes) -> None:
         part = self._state.with_suffix(".part")
@@ -118,6 +117,18 @@ class Anvil:
             file.flush()
             os.fsync(file.fileno())
         os.replace(part, self._state)
+
+
+def _require_free(port: int) -> None:
+    # Otherwise the answer of whoever has the port would be taken for that of our chain.
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise ChainError(
+                f"The chain cannot have port {port}.", why=str(error), next_step="Choose another port."
+            ) from error
 
 
 def _end_with_parent(parent: int) -> Callable[[], None]:

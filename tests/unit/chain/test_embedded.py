@@ -9,7 +9,7 @@ from eth_account import Account
 
 from golemnet.chain.batch import BatchPayer, Payout
 from golemnet.chain.contract import Contract
-from golemnet.chain.errors import ChainUnreachable, NoChain, WouldRevert
+from golemnet.chain.errors import ChainError, ChainUnreachable, NoChain, WouldRevert
 from golemnet.chain.ethereum import Ethereum
 from golemnet.chain.faucet import give
 from golemnet.chain.rpc import JsonRpc
@@ -219,3 +219,15 @@ async def test_chain_ends_with_a_parent_that_is_killed(tmp_path):
     await parent.wait()
 
     assert await asyncio.wait_for(answers_no_more(f"http://127.0.0.1:{port}"), 5)
+
+
+async def test_taken_port_is_refused(anvil, tmp_path):
+    port = int(anvil.file.rpc_url.rsplit(":", 1)[1])
+    with pytest.raises(ChainError, match=f"port {port}"):
+        await AnvilChain(tmp_path / "other", port).__aenter__()
+
+
+async def test_damaged_state_is_reported(tmp_path):
+    (tmp_path / "state.json").write_text("{")
+    with pytest.raises(ChainError, match="damaged"):
+        await AnvilChain(tmp_path).__aenter__()

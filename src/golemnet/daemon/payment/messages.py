@@ -30,6 +30,7 @@ CANCELLATION_DOCUMENT = "payment-cancellation"
 PAYMENT_DOCUMENT = "payment"
 
 MOST_ACTIVITIES = 1000
+MOST_CLAIMS = 5000
 MOST_PARTS = 4096
 
 T = TypeVar("T")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Protocol
@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import msgspec
 
 from golemnet.daemon.payment.platforms import DEFAULT_PLATFORM
+from golemnet.model.node_id import NodeId
 from golemnet.model.pricing import LinearPricing
 from golemnet.model.properties import flatten
 from golemnet.rest.errors import BadRequest
@@ -19,6 +20,7 @@ CHOSEN_PLATFORM = "golem.com.payment.chosen-platform"
 THREADS = "golem.inf.cpu.threads"
 DURATION = "golem.usage.duration_sec"
 CPU = "golem.usage.cpu_sec"
+NO_ADDRESS = "0x" + "00" * 20
 GRACE_S = 30.0
 TOLERANCE = Decimal("1e-15")
 
@@ -69,7 +71,8 @@ def terms_of(agreement: Agreement) -> Terms:
     side names no address its node id is.
 
     Raises:
-        BadRequest: it was never approved, or its offer has no linear price.
+        BadRequest: it was never approved, or a side's address is none.
+        ValueError: its offer has no linear price.
     """
     if agreement.approved_date is None:
         raise BadRequest("The agreement was never approved.", agreement_id=agreement.agreement_id)
@@ -89,8 +92,16 @@ def terms_of(agreement: Agreement) -> Terms:
     )
 
 
-def _address(properties: dict[str, Any], platform: str, node_id: str) -> str:
-    return str(properties.get(f"golem.com.payment.platform.{platform}.address") or node_id).lower()
+def _address(properties: Mapping[str, Any], platform: str, node_id: str) -> str:
+    """Where a side pays from or is paid to. A bad one would spoil the transaction of all who share it."""
+    named = str(properties.get(f"golem.com.payment.platform.{platform}.address") or node_id)
+    try:
+        address = str(NodeId.parse(named))
+    except ValueError as error:
+        raise BadRequest(f"The agreement names {named[:60]!r}, which is no address.") from error
+    if address == NO_ADDRESS:
+        raise BadRequest("The agreement names the zero address.")
+    return address
 
 
 def justified_note(terms: Terms, usage: Sequence[float] | None, lifetime: timedelta) -> Decimal | None:

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 
 from golemnet.chain.ethereum import Receipt
-from golemnet.daemon.payment.messages import MOST_ACTIVITIES, MOST_PARTS, ClaimBody, PaymentBody
+from golemnet.daemon.payment.messages import (
+    MOST_ACTIVITIES,
+    MOST_CLAIMS,
+    MOST_PARTS,
+    ClaimBody,
+    PaymentBody,
+)
 from golemnet.daemon.payment.store import DEBIT_NOTE, INVOICE, Claim, PaymentRecord
 from golemnet.daemon.payment.terms import (
     ActivityFacts,
@@ -47,6 +54,8 @@ def check_claim(
     _require(body.payee_addr == terms.payee_addr, f"the agreement's payee is {terms.payee_addr}")
     _require(body.payer_addr == terms.payer_addr, f"the agreement's payer is {terms.payer_addr}")
     _require(len(body.activity_ids) <= MOST_ACTIVITIES, "it names too many activities")
+    _require(len(before) < MOST_CLAIMS, "the agreement has too many claims")
+    _require(all(math.isfinite(each) and each >= 0 for each in body.usage or ()), "its usage is no usage")
     _check_amount(body.amount)
     if body.kind == DEBIT_NOTE:
         _check_note(body, terms, before, facts, now)

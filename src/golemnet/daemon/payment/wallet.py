@@ -41,6 +41,7 @@ class Wallet:
         self._payer: BatchPayer | None = None
         self._sender: TransactionSender | None = None
         self._read_at = 0
+        self._opened: list[Ethereum] = []
 
     @property
     def is_configured(self) -> bool:
@@ -63,6 +64,7 @@ class Wallet:
 
     def _open(self, chain: Ethereum) -> None:
         self._chain = chain
+        self._opened.append(chain)
         self._sender = TransactionSender(chain, self.address, self._key.to_bytes, self._store)
         self._payer = BatchPayer(chain, self._sender)
 
@@ -104,5 +106,5 @@ class Wallet:
 
     async def close(self) -> None:
         """Let the connections go."""
-        if self._chain is not None:
-            await self._chain.close()
+        for chain in self._opened:
+            await chain.close()

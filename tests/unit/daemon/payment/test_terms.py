@@ -11,6 +11,8 @@ from golemnet.daemon.payment.terms import exceeds, justified_invoice, justified_
 from golemnet.rest.errors import BadRequest
 from golemnet.rest.market import Agreement, Demand, Offer
 
+REQUESTOR = "0x" + "1" * 40
+PROVIDER = "0x" + "2" * 40
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 PRICES = {
     "golem.com.pricing.model.linear.coeffs": [0.001, 0.002, 0.5],
@@ -25,13 +27,13 @@ def agreement(*, approved=NOW, demand=None, offer=None):
     return Agreement(
         agreement_id="agreement",
         demand=Demand(
-            properties=demand or {}, constraints="()", demand_id="d", requestor_id="0xrr", timestamp=NOW
+            properties=demand or {}, constraints="()", demand_id="d", requestor_id=REQUESTOR, timestamp=NOW
         ),
         offer=Offer(
             properties=PRICES | (offer or {}),
             constraints="()",
             offer_id="o",
-            provider_id="0xpp",
+            provider_id=PROVIDER,
             timestamp=NOW,
         ),
         valid_to=NOW,
@@ -44,7 +46,7 @@ def agreement(*, approved=NOW, demand=None, offer=None):
 def test_client_of_2020_names_no_platform_and_no_address():
     terms = terms_of(agreement())
 
-    assert (terms.platform, terms.payer_addr, terms.payee_addr) == ("erc20-holesky-tglm", "0xrr", "0xpp")
+    assert (terms.platform, terms.payer_addr, terms.payee_addr) == ("erc20-holesky-tglm", REQUESTOR, PROVIDER)
 
 
 def test_platform_and_addresses_come_from_the_agreement():
@@ -53,16 +55,27 @@ def test_platform_and_addresses_come_from_the_agreement():
 
     terms = terms_of(
         agreement(
-            demand={"golem.com.payment.chosen-platform": platform, address: "0xAB"}, offer={address: "0xCD"}
+            demand={"golem.com.payment.chosen-platform": platform, address: "0x" + "AB" * 20},
+            offer={address: "0x" + "CD" * 20},
         )
     )
 
-    assert (terms.platform, terms.payer_addr, terms.payee_addr) == (platform, "0xab", "0xcd")
+    assert (terms.platform, terms.payer_addr, terms.payee_addr) == (
+        platform,
+        "0x" + "ab" * 20,
+        "0x" + "cd" * 20,
+    )
 
 
 def test_agreement_that_was_not_approved_has_no_terms():
     with pytest.raises(BadRequest, match="never approved"):
         terms_of(agreement(approved=None))
+
+
+@pytest.mark.parametrize("address", ["0x", "nobody", "0x" + "00" * 20, "0x" + "g" * 40])
+def test_address_that_would_spoil_a_shared_transaction_is_refused(address):
+    with pytest.raises(BadRequest, match="address"):
+        terms_of(agreement(offer={"golem.com.payment.platform.erc20-holesky-tglm.address": address}))
 
 
 def test_note_is_worth_its_usage():
