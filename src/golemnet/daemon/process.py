@@ -12,6 +12,7 @@ from golemnet.daemon.lock import exclusive
 from golemnet.daemon.node import Node
 from golemnet.daemon.settings import Settings
 from golemnet.errors import GolemError
+from golemnet.ready import announce_ready
 
 # Nobody else reads what this process writes: keys, application keys, agreements.
 PRIVATE = 0o077
@@ -55,6 +56,7 @@ async def _main(settings: Settings) -> None:
 
 async def _announce(node: Node) -> None:
     await node.ready.wait()
+    announce_ready()
     log.info(
         "yagna is ready",
         api_url=node.api_url,

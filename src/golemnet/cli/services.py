@@ -1,0 +1,48 @@
+"""Running a service as a process: its logs, its signals, and the word that it is ready."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
+
+from golemnet.daemon.logs import configure_logs
+from golemnet.errors import GolemError
+from golemnet.ready import announce_ready
+
+Service = Callable[[asyncio.Event], Coroutine[Any, Any, None]]
+
+
+def run_service(service: Service) -> None:
+    """Run ``service`` until it ends, or until SIGTERM or SIGINT cancels it.
+
+    The event that it is given, set by it, tells whoever started us that it can be used.
+
+    Raises:
+        GolemError: the service cannot go on, or its address cannot be had.
+    """
+    configure_logs()
+    try:
+        asyncio.run(_main(service))
+    except OSError as error:
+        raise GolemError("The service cannot run.", why=str(error)) from error
+
+
+async def _main(service: Service) -> None:
+    ready = asyncio.Event()
+    running = asyncio.create_task(service(ready))
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, running.cancel)
+    announcement = asyncio.create_task(_announce(ready.wait()))
+    try:
+        with contextlib.suppress(asyncio.CancelledError):
+            await running
+    finally:
+        announcement.cancel()
+
+
+async def _announce(ready: Awaitable[bool]) -> None:
+    await ready
+    announce_ready()
