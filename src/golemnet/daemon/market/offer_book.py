@@ -1,0 +1,209 @@
+"""The offers that this node knows, its own and others', within bounds. No I/O, time is an argument.
+
+Whoever hands an offer over is not trusted: the id must be the hash of the content, and the provider must
+have signed it. A withdrawal, signed as well, is remembered until the offer would have expired, so that a
+neighbour that has not heard of it cannot bring the offer back.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import OrderedDict
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+import msgspec
+
+from golemnet.daemon.market.messages import MAX_ID, OFFER_DOCUMENT, WITHDRAWAL_DOCUMENT, Withdrawal
+from golemnet.model.constraints import Constraint, parse
+from golemnet.model.documents import Signed, open_signed
+from golemnet.model.keys import sha3_256
+from golemnet.model.node_id import NodeId
+from golemnet.model.offer import Offer
+
+MAX_OFFERS = 20_000
+MAX_WITHDRAWALS = 20_000
+MAX_OFFERS_OF_PROVIDER = 64
+MAX_LIFE = timedelta(hours=25)
+MAX_CLOCK_SKEW = timedelta(minutes=5)
+
+
+class BadOffer(Exception):
+    """An offer or withdrawal that no honest node hands on."""
+
+
+class KnownOffer(msgspec.Struct, frozen=True):
+    """An offer, its parsed constraint, the document to hand on, and its place in the order of arrival."""
+
+    number: int
+    offer: Offer
+    constraint: Constraint
+    document: Signed
+
+
+class OfferBook:
+    """Known offers by id, and what was withdrawn."""
+
+    def __init__(self) -> None:
+        self._offers: dict[str, KnownOffer] = {}
+        self._of_provider: dict[NodeId, OrderedDict[str, None]] = {}
+        # By provider too: otherwise a stranger could withdraw an offer that we are about to hear of.
+        self._withdrawn: OrderedDict[tuple[str, str], tuple[datetime, Signed]] = OrderedDict()
+        self._expiries: list[tuple[datetime, str, str]] = []
+        self._digest = 0
+        self._arrived = 0
+
+    def __len__(self) -> int:
+        return len(self._offers)
+
+    def __iter__(self) -> Iterator[KnownOffer]:
+        """The offers in the order of their arrival."""
+        return iter(list(self._offers.values()))
+
+    def get(self, offer_id: str) -> KnownOffer | None:
+        """The offer, or None."""
+        return self._offers.get(offer_id)
+
+    def is_news(self, offer_id: str) -> bool:
+        """Whether an offer of that id is worth fetching."""
+        return offer_id not in self._offers and len(offer_id) <= MAX_ID and len(self._offers) < MAX_OFFERS
+
+    def after(self, number: int) -> Iterator[KnownOffer]:
+        """The offers that arrived after the one with ``number``, in order."""
+        return (known for known in list(self._offers.values()) if known.number > number)
+
+    @property
+    def digest(self) -> bytes:
+        """32 bytes that depend on which offers and withdrawals are known, and on nothing else."""
+        return self._digest.to_bytes(32, "big")
+
+    def page(self, after: str, size: int) -> tuple[list[str], bool]:
+        """The next ``size`` ids behind ``after`` in their order, and whether more follow."""
+        ids = heapq.nsmallest(size + 1, (offer_id for offer_id in self._offers if offer_id > after))
+        return ids[:size], len(ids) > size
+
+    @property
+    def withdrawals(self) -> list[Signed]:
+        """The withdrawals that are still of use."""
+        return [document for _, document in self._withdrawn.values()]
+
+    # -- changes -------------------------------------------------------------------------------------------
+
+    def admit(self, document: Signed, now: datetime) -> KnownOffer | None:
+        """Take in an offer; None if it is known, withdrawn, over or one too many.
+
+        Raises:
+            BadOffer: it is forged, or breaks the rules.
+        """
+        offer = _opened(document)
+        withdrawn = (offer.offer_id, offer.provider_id) in self._withdrawn
+        if withdrawn or not self.is_news(offer.offer_id) or offer.expires <= now:
+            return None
+        constraint = _checked(offer, now)
+        self._arrived += 1
+        known = KnownOffer(self._arrived, offer, constraint, document)
+        self._add(known)
+        return known
+
+    def withdraw(self, document: Signed, now: datetime) -> tuple[bool, KnownOffer | None]:
+        """Take in a withdrawal: whether it is news, and the offer that is gone by it, if it was known.
+
+        Raises:
+            BadOffer: it is forged, or not by the provider of the offer.
+        """
+        withdrawal = _opened_withdrawal(document)
+        key = (withdrawal.offer_id, withdrawal.provider_id)
+        known = self._offers.get(withdrawal.offer_id)
+        if known is not None and known.offer.provider_id != withdrawal.provider_id:
+            raise BadOffer("The withdrawal is not by the provider of the offer.")
+        if key in self._withdrawn or withdrawal.expires <= now:
+            return False, None
+        expires = min(withdrawal.expires, now + MAX_LIFE)
+        self._withdrawn[key] = (expires, document)
+        self._flip(*key)
+        heapq.heappush(self._expiries, (expires, *key))
+        self._trim_withdrawals()
+        return True, self.remove(withdrawal.offer_id)
+
+    def remove(self, offer_id: str) -> KnownOffer | None:
+        """Forget an offer; what it was."""
+        known = self._offers.pop(offer_id, None)
+        if known is None:
+            return None
+        self._flip(offer_id)
+        of_provider = self._of_provider[known.offer.provider_id]
+        del of_provider[offer_id]
+        if not of_provider:
+            del self._of_provider[known.offer.provider_id]
+        return known
+
+    def expire(self, now: datetime) -> list[KnownOffer]:
+        """Forget the offers and withdrawals whose time has passed; those offers."""
+        gone: list[KnownOffer] = []
+        while self._expiries and self._expiries[0][0] <= now:
+            _, offer_id, provider_id = heapq.heappop(self._expiries)
+            self._forget_withdrawal((offer_id, provider_id), now)
+            known = self._offers.get(offer_id)
+            if known is not None and known.offer.expires <= now:
+                self.remove(offer_id)
+                gone.append(known)
+        return gone
+
+    @property
+    def next_expiry(self) -> datetime | None:
+        """When ``expire`` has something to do next."""
+        return self._expiries[0][0] if self._expiries else None
+
+    def _add(self, known: KnownOffer) -> None:
+        offer = known.offer
+        of_provider = self._of_provider.setdefault(offer.provider_id, OrderedDict())
+        if len(of_provider) >= MAX_OFFERS_OF_PROVIDER:
+            # Its newer offers replace its older ones, so a provider cannot fill our memory.
+            self.remove(next(iter(of_provider)))
+            of_provider = self._of_provider.setdefault(offer.provider_id, OrderedDict())
+        of_provider[offer.offer_id] = None
+        self._offers[offer.offer_id] = known
+        self._flip(offer.offer_id)
+        heapq.heappush(self._expiries, (offer.expires, offer.offer_id, offer.provider_id))
+
+    def _forget_withdrawal(self, key: tuple[str, str], now: datetime) -> None:
+        expires, _ = self._withdrawn.get(key, (None, None))
+        if expires is not None and expires <= now:
+            del self._withdrawn[key]
+            self._flip(*key)
+
+    def _trim_withdrawals(self) -> None:
+        while len(self._withdrawn) > MAX_WITHDRAWALS:
+            key, _ = self._withdrawn.popitem(last=False)
+            self._flip(*key)
+
+    def _flip(self, *key: str) -> None:
+        self._digest ^= int.from_bytes(sha3_256(" ".join(key).encode()), "big")
+
+
+def _opened(document: Signed) -> Offer:
+    try:
+        offer = msgspec.msgpack.decode(document.body, type=Offer)
+        return open_signed(document, OFFER_DOCUMENT, Offer, NodeId.parse(offer.provider_id))
+    except (msgspec.DecodeError, ValueError) as error:
+        raise BadOffer(f"The offer cannot be read: {error}.") from error
+
+
+def _opened_withdrawal(document: Signed) -> Withdrawal:
+    try:
+        withdrawal = msgspec.msgpack.decode(document.body, type=Withdrawal)
+        provider = NodeId.parse(withdrawal.provider_id)
+        return open_signed(document, WITHDRAWAL_DOCUMENT, Withdrawal, provider)
+    except (msgspec.DecodeError, ValueError) as error:
+        raise BadOffer(f"The withdrawal cannot be read: {error}.") from error
+
+
+def _checked(offer: Offer, now: datetime) -> Constraint:
+    if offer.created > now + MAX_CLOCK_SKEW:
+        raise BadOffer("The offer is from the future.")
+    if offer.expires - offer.created > MAX_LIFE:
+        raise BadOffer("The offer lives too long.")
+    try:
+        return parse(offer.constraints)
+    except ValueError as error:
+        raise BadOffer(f"The offer's constraint cannot be read: {error}.") from error

@@ -1,0 +1,67 @@
+"""Work per peer: one worker for each peer with something to do, in batches, within bounds.
+
+A slow or silent peer delays only what is meant for it, and can make nobody's memory grow.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from itertools import islice
+from typing import Generic, TypeVar
+
+from golemnet.model.node_id import NodeId
+
+MAX_PEERS = 512
+
+T = TypeVar("T")
+
+
+class PeerQueues(Generic[T]):
+    """Items to be worked off per peer; an item that is queued already is not queued twice.
+
+    Args:
+        work: does a batch; it handles its own errors.
+        batch: the most items in one call of ``work``.
+        capacity: the most items that wait per peer; more are dropped.
+    """
+
+    def __init__(
+        self, work: Callable[[NodeId, list[T]], Awaitable[None]], *, batch: int, capacity: int
+    ) -> None:
+        self._work = work
+        self._batch = batch
+        self._capacity = capacity
+        self._queues: dict[NodeId, dict[T, None]] = {}
+        self._group: asyncio.TaskGroup | None = None
+
+    def start(self, group: asyncio.TaskGroup) -> None:
+        """Work in ``group`` from now on; what was put before is dropped."""
+        self._group = group
+
+    def put(self, peer: NodeId, item: T) -> bool:
+        """Queue ``item`` for ``peer``; False if there is no room for it."""
+        if self._group is None:
+            return False
+        queue = self._queues.get(peer)
+        if queue is None:
+            if len(self._queues) >= MAX_PEERS:
+                return False
+            queue = self._queues[peer] = {}
+            self._group.create_task(self._run(peer, queue))
+        if len(queue) >= self._capacity:
+            return False
+        queue[item] = None
+        return True
+
+    async def _run(self, peer: NodeId, queue: dict[T, None]) -> None:
+        try:
+            # What is put in one turn of the event loop travels together.
+            await asyncio.sleep(0)
+            while queue:
+                items = list(islice(queue, self._batch))
+                for item in items:
+                    del queue[item]
+                await self._work(peer, items)
+        finally:
+            del self._queues[peer]

@@ -1,0 +1,278 @@
+"""How offers reach every node: ids are flooded to neighbours, content is fetched from who announced it.
+
+Three ways, each repairing the one before: a new offer's id goes to the neighbours at once, and from them on;
+when a session to a neighbour comes up, and with one neighbour now and then, both compare what they know and
+fetch what they lack. Withdrawals are small and travel whole.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+
+import structlog
+
+from golemnet.clock import Clock
+from golemnet.daemon.market.messages import (
+    ANNOUNCE,
+    GET,
+    LIST,
+    MAX_ANNOUNCED,
+    MAX_FETCHED,
+    MAX_LISTED,
+    SUMMARY,
+    WITHDRAW,
+    Listing,
+    ListFrom,
+    OfferIds,
+    Offers,
+    Summary,
+    Withdrawals,
+    pack,
+    unpack,
+)
+from golemnet.daemon.market.offer_book import MAX_OFFERS, BadOffer, KnownOffer, OfferBook
+from golemnet.daemon.market.peer_queues import PeerQueues
+from golemnet.model.documents import Signed
+from golemnet.model.node_id import NodeId
+from golemnet.net.errors import NetError
+from golemnet.net.network import Network
+
+FAN_OUT = 8
+COMPARE_EVERY_S = 60.0
+CALL_TIMEOUT_S = 10.0
+BAN = timedelta(seconds=300)
+MAX_BANNED = 1000
+MAX_ANSWER_BYTES = 256 * 1024
+MAX_WANTED_OF_PEER = MAX_OFFERS
+
+log = structlog.get_logger(__name__)
+
+
+class Spread:
+    """Keeps an ``OfferBook`` equal to those of the neighbours.
+
+    Args:
+        network: to the neighbours.
+        clock: time.
+        book: what is known.
+        on_offer: called with every offer that becomes known.
+        on_gone: called with every offer that is withdrawn.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        clock: Clock,
+        book: OfferBook,
+        on_offer: Callable[[KnownOffer], None],
+        on_gone: Callable[[KnownOffer], None],
+    ) -> None:
+        self._network = network
+        self._clock = clock
+        self._book = book
+        self._on_offer = on_offer
+        self._on_gone = on_gone
+        self._banned: dict[NodeId, datetime] = {}
+        self._outgoing = PeerQueues[str](self._announce, batch=MAX_ANNOUNCED, capacity=4 * MAX_LISTED)
+        self._withdrawing = PeerQueues[Signed](self._withdraw, batch=MAX_ANNOUNCED, capacity=MAX_LISTED)
+        self._wanted = PeerQueues[str](self._fetch, batch=MAX_FETCHED, capacity=MAX_WANTED_OF_PEER)
+        self._comparing = PeerQueues[None](self._compare, batch=1, capacity=1)
+        self._holders: dict[str, list[NodeId]] = {}
+        for method, handler in self._handlers().items():
+            network.handle(method, handler)
+        network.on_neighbour(self.compare)
+
+    def _handlers(self) -> dict[str, Callable[[NodeId, bytes], object]]:
+        return {
+            ANNOUNCE: self._on_announce,
+            GET: self._on_get,
+            WITHDRAW: self._on_withdraw,
+            SUMMARY: self._on_summary,
+            LIST: self._on_list,
+        }
+
+    async def run(self, ready: asyncio.Event) -> None:
+        """Spread and collect offers until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            for queues in (self._outgoing, self._withdrawing, self._wanted, self._comparing):
+                queues.start(group)
+            for neighbour in self._network.neighbours():
+                self.compare(neighbour)
+            ready.set()
+            while True:
+                await self._clock.sleep(COMPARE_EVERY_S * random.uniform(0.8, 1.2))
+                self._compare_with_one()
+
+    def _compare_with_one(self) -> None:
+        neighbours = self._network.neighbours()
+        if neighbours:
+            self.compare(random.choice(neighbours))
+
+    def compare(self, neighbour: NodeId) -> None:
+        """Find out what a neighbour knows that we do not."""
+        self._comparing.put(neighbour, None)
+
+    # -- giving --------------------------------------------------------------------------------------------
+
+    def publish(self, document: Signed) -> KnownOffer | None:
+        """Take in and spread an offer; None if it is no news."""
+        return self._learn(document, source=None)
+
+    def withdraw(self, document: Signed) -> None:
+        """Take in and spread a withdrawal."""
+        self._unlearn(document, source=None)
+
+    def _targets(self, source: NodeId | None) -> Sequence[NodeId]:
+        others = [node for node in self._network.neighbours() if node != source]
+        return others if len(others) <= FAN_OUT else random.sample(others, FAN_OUT)
+
+    def _learn(self, document: Signed, source: NodeId | None) -> KnownOffer | None:
+        known = self._book.admit(document, self._clock.now())
+        if known is not None:
+            self._on_offer(known)
+            for target in self._targets(source):
+                self._outgoing.put(target, known.offer.offer_id)
+        return known
+
+    def _unlearn(self, document: Signed, source: NodeId | None) -> None:
+        is_news, known = self._book.withdraw(document, self._clock.now())
+        if known is not None:
+            self._on_gone(known)
+        if is_news:
+            for target in self._targets(source):
+                self._withdrawing.put(target, document)
+
+    async def _announce(self, neighbour: NodeId, offer_ids: list[str]) -> None:
+        await self._tell(neighbour, ANNOUNCE, pack(OfferIds(offer_ids)))
+
+    async def _withdraw(self, neighbour: NodeId, documents: list[Signed]) -> None:
+        await self._tell(neighbour, WITHDRAW, pack(Withdrawals(documents)))
+
+    async def _tell(self, neighbour: NodeId, method: str, body: bytes) -> None:
+        try:
+            await self._network.call(neighbour, method, body, timeout_s=CALL_TIMEOUT_S)
+        except NetError as error:
+            log.debug("neighbour not told", node=neighbour, method=method, why=str(error))
+
+    # -- collecting ----------------------------------------------------------------------------------------
+
+    def _want(self, offer_id: str, holder: NodeId) -> None:
+        """Fetch an offer from ``holder``, or keep it in mind in case the fetch from another fails."""
+        if not self._book.is_news(offer_id):
+            return
+        holders = self._holders.setdefault(offer_id, [])
+        if not holders and not self._wanted.put(holder, offer_id):
+            del self._holders[offer_id]
+        elif holder not in holders and len(holders) < FAN_OUT:
+            holders.append(holder)
+
+    async def _fetch(self, holder: NodeId, offer_ids: list[str]) -> None:
+        missing = [offer_id for offer_id in offer_ids if self._book.is_news(offer_id)]
+        try:
+            while missing and not self._is_banned(holder):
+                await self._get(holder, missing)
+                left = [offer_id for offer_id in missing if self._book.is_news(offer_id)]
+                # An answer has a greatest size, so it may lack some; one without any news ends this.
+                missing = left if len(left) < len(missing) else []
+        except NetError as error:
+            log.debug("offers not fetched", node=holder, why=str(error))
+        for offer_id in offer_ids:
+            self._next_holder(offer_id)
+
+    async def _get(self, holder: NodeId, offer_ids: list[str]) -> None:
+        request = pack(OfferIds(offer_ids))
+        answer = unpack(await self._network.call(holder, GET, request, timeout_s=CALL_TIMEOUT_S), Offers)
+        for document in answer.offers[:MAX_FETCHED]:
+            self._learn_from(holder, document)
+
+    def _learn_from(self, holder: NodeId, document: Signed) -> None:
+        try:
+            self._learn(document, source=holder)
+        except BadOffer as error:
+            self._ban(holder, str(error))
+
+    def _next_holder(self, offer_id: str) -> None:
+        holders = self._holders.pop(offer_id, [])
+        for holder in holders[1:]:
+            self._want(offer_id, holder)
+
+    async def _compare(self, neighbour: NodeId, _: list[None]) -> None:
+        try:
+            answer = await self._network.call(neighbour, SUMMARY, b"", timeout_s=CALL_TIMEOUT_S)
+            if unpack(answer, Summary).digest != self._book.digest:
+                await self._collect(neighbour)
+        except NetError as error:
+            log.debug("neighbour not compared with", node=neighbour, why=str(error))
+
+    async def _collect(self, neighbour: NodeId) -> None:
+        after, more, seen = "", True, 0
+        while more and seen < MAX_OFFERS:
+            request = pack(ListFrom(after))
+            data = await self._network.call(neighbour, LIST, request, timeout_s=CALL_TIMEOUT_S)
+            page = unpack(data, Listing)
+            self._take_page(neighbour, page)
+            # A page that does not lead on would keep us here for ever.
+            more = page.more and bool(page.offer_ids) and page.offer_ids[-1] > after
+            after, seen = page.offer_ids[-1] if page.offer_ids else after, seen + len(page.offer_ids)
+
+    def _take_page(self, neighbour: NodeId, page: Listing) -> None:
+        for document in page.withdrawals:
+            self._take_withdrawal(neighbour, document)
+        for offer_id in page.offer_ids[:MAX_LISTED]:
+            self._want(offer_id, neighbour)
+
+    def _take_withdrawal(self, source: NodeId, document: Signed) -> None:
+        try:
+            self._unlearn(document, source)
+        except BadOffer as error:
+            self._ban(source, str(error))
+
+    # -- answering -----------------------------------------------------------------------------------------
+
+    async def _on_announce(self, caller: NodeId, body: bytes) -> bytes:
+        for offer_id in unpack(body, OfferIds).offer_ids[:MAX_ANNOUNCED]:
+            if not self._is_banned(caller):
+                self._want(offer_id, caller)
+        return b""
+
+    async def _on_withdraw(self, caller: NodeId, body: bytes) -> bytes:
+        for document in unpack(body, Withdrawals).withdrawals[:MAX_ANNOUNCED]:
+            if not self._is_banned(caller):
+                self._take_withdrawal(caller, document)
+        return b""
+
+    async def _on_get(self, caller: NodeId, body: bytes) -> bytes:
+        documents: list[Signed] = []
+        size = 0
+        for offer_id in unpack(body, OfferIds).offer_ids[:MAX_FETCHED]:
+            known = self._book.get(offer_id)
+            size += 0 if known is None else len(known.document.body)
+            if known is not None and (size <= MAX_ANSWER_BYTES or not documents):
+                documents.append(known.document)
+        return pack(Offers(documents))
+
+    async def _on_summary(self, caller: NodeId, body: bytes) -> bytes:
+        return pack(Summary(len(self._book), self._book.digest))
+
+    async def _on_list(self, caller: NodeId, body: bytes) -> bytes:
+        after = unpack(body, ListFrom).after
+        offer_ids, more = self._book.page(after, MAX_LISTED)
+        withdrawals = [] if after else self._book.withdrawals[-MAX_LISTED:]
+        return pack(Listing(offer_ids, more, withdrawals))
+
+    # -- misbehaviour --------------------------------------------------------------------------------------
+
+    def _ban(self, node: NodeId, why: str) -> None:
+        log.warning("neighbour ignored for a while", node=node, why=why)
+        if len(self._banned) >= MAX_BANNED:
+            self._banned.pop(next(iter(self._banned)))
+        self._banned[node] = self._clock.now() + BAN
+
+    def _is_banned(self, node: NodeId) -> bool:
+        until = self._banned.get(node)
+        if until is not None and until <= self._clock.now():
+            del self._banned[node]
+        return node in self._banned
