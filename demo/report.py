@@ -1,0 +1,49 @@
+"""The demo's closing table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from settlement import Deal
+
+from golemnet.local.status import Line
+
+
+def show_table(
+    console: Console,
+    deals: Sequence[Deal],
+    frames: Mapping[str, int],
+    before: Mapping[str, Line],
+    after: Mapping[str, Line],
+) -> None:
+    """Print a row for each provider, and one for who paid; ``frames`` counts by provider id."""
+    table = Table(box=box.ROUNDED, title="Who did what, and what it cost", header_style="bold cyan")
+    for column in ("provider", "frames", "seconds", "price (GLM)", "transaction", "before", "after"):
+        right = column not in ("provider", "transaction")
+        table.add_column(column, justify="right" if right else "left", overflow="fold")
+    for deal in deals:
+        table.add_row(*_row(deal, frames, before, after))
+    table.add_section()
+    for node_id, line in before.items():
+        if line.role == "requestor":
+            total = sum((deal.price for deal in deals), Decimal(0))
+            balances = (_amount(line.balance), _amount(after[node_id].balance))
+            table.add_row(line.node, "", "", f"-{_amount(total)}", "", *balances)
+    console.print(table)
+
+
+def _row(
+    deal: Deal, frames: Mapping[str, int], before: Mapping[str, Line], after: Mapping[str, Line]
+) -> list[str]:
+    name = before[deal.provider_id].node if deal.provider_id in before else deal.provider_id
+    balances = [_amount(lines[deal.provider_id].balance) for lines in (before, after)]
+    done = str(frames.get(deal.provider_id, ""))
+    return [name, done, f"{deal.seconds:.1f}", _amount(deal.price), "\n".join(deal.transactions), *balances]
+
+
+def _amount(amount: Decimal | None) -> str:
+    return "?" if amount is None else f"{amount:.6f}"
