@@ -1,0 +1,72 @@
+"""What an ExeUnit takes from its agreement: image, limits and the order of the counters."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from golemnet.exeunit.errors import AgreementUnusable
+from golemnet.runtime.driver import Limits
+
+GIB = 1024**3
+MAX_AGREEMENT_BYTES = 1024 * 1024
+TASK_PACKAGE = "golem.srv.comp.task_package"
+USAGE_VECTOR = "golem.com.usage.vector"
+MEMORY = "golem.inf.mem.gib"
+STORAGE = "golem.inf.storage.gib"
+THREADS = "golem.inf.cpu.threads"
+CORES = "golem.inf.cpu.cores"
+
+
+class Terms(msgspec.Struct, frozen=True):
+    """``task_package`` as in the demand; counters in the order in which usage is reported."""
+
+    task_package: str
+    limits: Limits
+    usage_vector: tuple[str, ...]
+
+
+def read_terms(path: Path) -> Terms:
+    """The terms of the agreement whose JSON (as the REST API gives it) is in the file ``path``.
+
+    Raises:
+        AgreementUnusable: it is not an agreement, or a needed property is missing or senseless.
+    """
+    try:
+        document = msgspec.json.decode(path.read_bytes()[:MAX_AGREEMENT_BYTES])
+        offer, demand = (_flat(document[side]["properties"]) for side in ("offer", "demand"))
+        return _terms(offer, demand)
+    except (OSError, msgspec.DecodeError, KeyError, TypeError, ValueError) as error:
+        raise AgreementUnusable(f"The agreement in {path} cannot be used.", why=str(error)) from error
+
+
+def _terms(offer: Mapping[str, Any], demand: Mapping[str, Any]) -> Terms:
+    defaults = Limits()
+    limits = Limits(
+        memory_bytes=_gib(offer.get(MEMORY), defaults.memory_bytes),
+        storage_bytes=_gib(offer.get(STORAGE), defaults.storage_bytes),
+        cpu_cores=float(offer.get(THREADS) or offer.get(CORES) or defaults.cpu_cores),
+        processes=defaults.processes,
+    )
+    package = demand.get(TASK_PACKAGE)
+    if not isinstance(package, str):
+        raise ValueError(f"the demand has no property {TASK_PACKAGE}")
+    return Terms(package, limits, tuple(str(name) for name in offer.get(USAGE_VECTOR, ())))
+
+
+def _gib(value: Any, default: int) -> int:
+    return default if value is None else int(float(value) * GIB)
+
+
+def _flat(properties: Any, prefix: str = "") -> dict[str, Any]:
+    """Properties with dotted names, whether they came nested or not."""
+    found: dict[str, Any] = {}
+    for name, value in properties.items():
+        if isinstance(value, Mapping):
+            found |= _flat(value, f"{prefix}{name}.")
+        else:
+            found[prefix + name.removesuffix("@tag")] = value
+    return found

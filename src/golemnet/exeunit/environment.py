@@ -1,0 +1,91 @@
+"""What the commands of a script act on: an agreement's terms made an isolated environment, and removed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from golemnet.errors import GolemError
+from golemnet.exeunit.agreement import GIB, Terms
+from golemnet.exeunit.capture import CapturePlan
+from golemnet.exeunit.errors import CommandFailed
+from golemnet.exeunit.image_cache import ImageCache
+from golemnet.exeunit.locations import parse_location
+from golemnet.exeunit.output import Emit, Outcome, follow
+from golemnet.exeunit.transfers import Progress, Transfers
+from golemnet.exeunit.volumes import Volumes
+from golemnet.model.task_package import TaskPackage, parse_task_package
+from golemnet.rest.client import Client
+from golemnet.runtime.driver import Driver, Process
+
+KILLED: Final = 137
+
+
+class Environment:
+    """One activity's environment. The order of calls is the caller's to keep (``states.py``).
+
+    Args:
+        terms: of the agreement.
+        driver: a fresh one.
+        images: the provider's cache.
+        client: of the provider's daemon.
+    """
+
+    def __init__(self, terms: Terms, driver: Driver, images: ImageCache, client: Client) -> None:
+        self._terms = terms
+        self._driver = driver
+        self._images = images
+        self._client = client
+        self._transfers: Transfers | None = None
+        self._process: Process | None = None
+
+    async def deploy(self, env: Mapping[str, str]) -> None:
+        """Fetch the image of the agreement and mount it. Raises GolemError."""
+        package = _package(self._terms.task_package)
+        image = await self._images.get(package.sha3_224, package.url)
+        volumes = await self._driver.deploy(image, self._terms.limits, env)
+        self._transfers = Transfers(self._client, Volumes(volumes))
+
+    async def start(self) -> None:
+        """Bring the environment up. Raises GolemError."""
+        await self._driver.start()
+
+    async def run(
+        self, command: str, arguments: Sequence[str], stdout: CapturePlan, stderr: CapturePlan, emit: Emit
+    ) -> Outcome:
+        """Run a command to its end; cancelling kills it."""
+        process = await self._driver.run(command, arguments)
+        try:
+            return await follow(process, stdout, stderr, emit)
+        finally:
+            await asyncio.shield(process.kill())
+
+    async def explain(self, outcome: Outcome, command: str) -> str:
+        """What to tell of a command that failed."""
+        reason = f"{command} ended with exit code {outcome.code}"
+        if outcome.code == KILLED and await self._is_out_of_memory():
+            gib = self._terms.limits.memory_bytes / GIB
+            reason = f"{command} was killed: it needs more memory than the agreement grants ({gib:g} GiB)"
+        return f"{reason}: {outcome.error_tail}" if outcome.error_tail else f"{reason}."
+
+    async def _is_out_of_memory(self) -> bool:
+        used = await self._driver.usage()
+        return used.memory_peak_bytes >= 0.98 * self._terms.limits.memory_bytes
+
+    async def transfer(self, source: str, target: str, progress: Progress | None = None) -> None:
+        """Move a file; both as texts (``locations.py``). Raises GolemError."""
+        if self._transfers is None:
+            raise CommandFailed("Nothing is deployed yet.")
+        await self._transfers.move(parse_location(source), parse_location(target), progress)
+
+    async def stop(self) -> None:
+        """Kill and remove everything."""
+        await self._driver.stop()
+
+
+def _package(text: str) -> TaskPackage:
+    try:
+        return parse_task_package(text)
+    except (ValueError, GolemError) as error:
+        raise CommandFailed("The demand's task package cannot be used.", why=str(error)) from error

@@ -1,0 +1,121 @@
+"""Images on this machine: by hash, fetched once, even when several ExeUnits want the same at once."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+from golemnet.errors import GolemError
+from golemnet.exeunit import web
+from golemnet.exeunit.errors import CommandFailed
+from golemnet.image import gvmi
+from golemnet.image.client import RegistryClient
+from golemnet.image.errors import NotAnImage
+from golemnet.runtime.driver import Image
+
+LOCK_TIMEOUT_S: Final = 1800.0
+LOCK_PAUSE_S: Final = 0.2
+MAX_LINK_BYTES: Final = 4096
+
+
+class ImageCache:
+    """The folder ``directory``, shared by every ExeUnit of a provider."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        directory.mkdir(parents=True, exist_ok=True)
+
+    async def get(self, sha3_224: str, url: str) -> Image:
+        """The image with this hash, from the cache or else from ``url`` (a gvmi, or a ``.link`` to one).
+
+        Raises:
+            CommandFailed: it cannot be fetched, has another hash, or is not an image.
+        """
+        path = self._directory / f"{sha3_224}.gvmi"
+        if not _is_file(path):
+            await self._fetch(sha3_224, url, path)
+        try:
+            return _read(path)
+        except (NotAnImage, OSError) as error:
+            raise CommandFailed(f"The image {sha3_224} cannot be used.", why=str(error)) from error
+
+    async def _fetch(self, sha3_224: str, url: str, path: Path) -> None:
+        async with _locked(path.with_suffix(".lock")):
+            if _is_file(path):
+                return
+            try:
+                address = await _followed(url)
+                async with RegistryClient(address) as registry:
+                    await registry.download(address, sha3_224, path)
+            except (GolemError, ValueError, OSError) as error:
+                raise CommandFailed(
+                    f"The image {sha3_224} could not be fetched from {url}.",
+                    why=str(error),
+                    next_step="Check the image's hash, and that the registry has it.",
+                ) from error
+
+
+async def _followed(url: str) -> str:
+    """The address of the image itself: a ``.link`` is a text that holds it."""
+    if not urlsplit(url).path.endswith(".link"):
+        return url
+    async with web.fetch(url) as (content, _):
+        text = b""
+        async for chunk in content:
+            text += chunk
+            if len(text) > MAX_LINK_BYTES:
+                raise ValueError(f"{url} is too long for a link.")
+    lines = text.decode("ascii").split()
+    if not lines or urlsplit(lines[0]).scheme not in ("http", "https"):
+        raise ValueError(f"{url} does not hold the address of an image.")
+    return lines[0]
+
+
+def _read(path: Path) -> Image:
+    config = gvmi.read_config(path)
+    return Image(
+        path=path,
+        env=config.environment,
+        user=config.user or "",
+        work_dir=config.work_dir or "",
+        volumes=tuple(config.volume_paths),
+    )
+
+
+def _is_file(path: Path) -> bool:
+    return path.is_file()
+
+
+@asynccontextmanager
+async def _locked(path: Path) -> AsyncIterator[None]:
+    """Hold the lock file; the kernel frees it when its holder dies."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        await _acquire(descriptor)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+async def _acquire(descriptor: int) -> None:
+    try:
+        async with asyncio.timeout(LOCK_TIMEOUT_S):
+            # no event tells that another process has let go of a lock
+            while not _try_lock(descriptor):  # noqa: ASYNC110
+                await asyncio.sleep(LOCK_PAUSE_S)
+    except TimeoutError as error:
+        raise CommandFailed("Another ExeUnit has been fetching the same image for too long.") from error
+
+
+def _try_lock(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

@@ -1,0 +1,63 @@
+"""From the command line of ``exe-unit`` to a running ExeUnit and its exit code."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import signal
+import sys
+
+from golemnet.clock import SystemClock
+from golemnet.errors import GolemError
+from golemnet.exeunit.agreement import read_terms
+from golemnet.exeunit.environment import Environment
+from golemnet.exeunit.image_cache import ImageCache
+from golemnet.exeunit.unit import ExeUnit
+from golemnet.exeunit.usage import Meter
+from golemnet.rest.client import DEFAULT_API_URL, Client
+from golemnet.runtime.selection import candidates, make_driver
+
+MAX_ACTIVITY_ID = 64
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Serve the activity; 0 when it ended in order, 1 when it could not begin."""
+    try:
+        asyncio.run(_serve(arguments))
+    except GolemError as error:
+        print("\n".join(error.lines()), file=sys.stderr)
+        return 1
+    return 0
+
+
+async def _serve(arguments: argparse.Namespace) -> None:
+    activity_id = _checked_id(arguments.activity_id)
+    terms = read_terms(arguments.agreement)
+    images = ImageCache(arguments.cache_dir)
+    driver = make_driver(arguments.runtime or candidates()[0], f"golem-{activity_id}", arguments.work_dir)
+    api_url, app_key = os.environ.get("YAGNA_API_URL") or DEFAULT_API_URL, os.environ.get("YAGNA_APPKEY", "")
+    async with Client(api_url, app_key) as client:
+        unit = ExeUnit(
+            activity_id,
+            f"{api_url.rstrip('/')}/activity-api/v1/activity/{activity_id}/exeunit",
+            app_key,
+            Environment(terms, driver, images, client),
+            driver,
+            Meter(terms.usage_vector),
+            SystemClock(),
+        )
+        _stop_on_signals(unit)
+        await unit.run()
+
+
+def _checked_id(text: str) -> str:
+    if not text.isalnum() or len(text) > MAX_ACTIVITY_ID:
+        raise GolemError(f"{text!r} is not the id of an activity.")
+    return text
+
+
+def _stop_on_signals(unit: ExeUnit) -> None:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        loop.add_signal_handler(number, unit.stop, "The provider ended the activity.")

@@ -1,0 +1,115 @@
+"""Bringing files into the environment and out of it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import BinaryIO
+
+from golemnet.errors import GolemError
+from golemnet.exeunit import web
+from golemnet.exeunit.errors import TransferFailed
+from golemnet.exeunit.locations import Inside, Location, Published, Web
+from golemnet.exeunit.volumes import Volumes
+from golemnet.rest.client import Client
+
+Content = AsyncIterator[bytes]
+Progress = Callable[[int, int | None], None]
+
+
+class Transfers:
+    """Moves single files between volumes, other nodes (gftp through the daemon) and the web.
+
+    Args:
+        client: of the provider's own daemon.
+        volumes: of the deployed environment.
+    """
+
+    def __init__(self, client: Client, volumes: Volumes) -> None:
+        self._client = client
+        self._volumes = volumes
+
+    async def move(self, source: Location, target: Location, progress: Progress | None = None) -> None:
+        """Copy ``source`` to ``target``; ``progress`` is told bytes done and the size if it is known.
+
+        Raises:
+            TransferFailed: with the reason; a target in the environment is then left as it was.
+        """
+        if not isinstance(source, Inside) and not isinstance(target, Inside):
+            raise TransferFailed("One side of a transfer must be in the environment (container:/path).")
+        async with self._read(source) as (content, size):
+            watched = _watched(content, size, progress) if progress else content
+            await self._write(target, watched, size)
+
+    @asynccontextmanager
+    async def _read(self, source: Location) -> AsyncIterator[tuple[Content, int | None]]:
+        match source:
+            case Inside(path):
+                with self._volumes.open_to_read(path) as (file, size):
+                    yield _chunks(file, size), size
+            case Published(node_id, file_id):
+                async with self._open_published(node_id, file_id) as opened:
+                    yield opened
+            case Web(url):
+                async with web.fetch(url) as opened:
+                    yield opened
+
+    @asynccontextmanager
+    async def _open_published(self, node_id: str, file_id: str) -> AsyncIterator[tuple[Content, int | None]]:
+        name = f"gftp://{node_id}/{file_id}"
+        try:
+            async with self._client.gsb.read_file(node_id, file_id) as answer:
+                yield web.chunks_of(answer, name), answer.content_length
+        except TransferFailed:
+            raise
+        except GolemError as error:
+            raise TransferFailed(f"The file {name} could not be fetched.", why=str(error)) from error
+
+    async def _write(self, target: Location, content: Content, size: int | None) -> None:
+        match target:
+            case Inside(path):
+                with self._volumes.open_to_write(path) as file:
+                    await _save(content, size, file)
+            case Published(node_id, file_id):
+                await self._publish(node_id, file_id, content, size)
+            case Web(url):
+                await web.send(url, content, size or 0)
+
+    async def _publish(self, node_id: str, file_id: str, content: Content, size: int | None) -> None:
+        try:
+            await self._client.gsb.write_file(node_id, file_id, content, size)
+        except TransferFailed:
+            raise
+        except GolemError as error:
+            name = f"gftp://{node_id}/{file_id}"
+            raise TransferFailed(f"The file could not be sent to {name}.", why=str(error)) from error
+
+
+async def _save(content: Content, size: int | None, file: BinaryIO) -> None:
+    written = 0
+    async for chunk in content:
+        view = memoryview(chunk)
+        while view:
+            view = view[file.write(view) :]
+        written += len(chunk)
+    if size is not None and written != size:
+        raise TransferFailed(f"The transfer broke off after {written} of {size} bytes.")
+
+
+async def _chunks(file: BinaryIO, size: int) -> Content:
+    """Exactly ``size`` bytes, whatever the payload does to the file meanwhile."""
+    left = size
+    while left:
+        chunk = file.read(min(web.CHUNK_BYTES, left))
+        if not chunk:
+            raise TransferFailed("The file became shorter while it was sent.")
+        left -= len(chunk)
+        yield chunk
+
+
+async def _watched(content: Content, size: int | None, progress: Progress) -> Content:
+    done = 0
+    async for chunk in content:
+        yield chunk
+        done += len(chunk)
+        progress(done, size)

@@ -1,0 +1,176 @@
+"""The whole program against a daemon's surface, with real containers."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from golemnet.rest.exeunit import ExecBatch, Hello, Stop
+
+pytestmark = [
+    pytest.mark.privileged,
+    pytest.mark.skipif(os.geteuid() != 0, reason="containers of this driver need root"),
+]
+
+NODE = "0x" + "ab" * 20
+DEPLOY = ({"deploy": {}}, {"start": {}})
+CAPTURE = {"stdout": {"stream": {}}, "stderr": {"stream": {}}}
+
+
+def shell(script: str, capture: dict | None = None) -> dict:
+    body = {"entry_point": "/bin/sh", "args": ["-c", script]}
+    return {"run": body if capture is None else {**body, "capture": capture}}
+
+
+def transfer(source: str, target: str) -> dict:
+    return {"transfer": {"from": source, "to": target}}
+
+
+def traces(work_dir: Path) -> list[str]:
+    """What a dead ExeUnit may have left on the machine."""
+    mounts = Path("/proc/mounts").read_text()
+    loops = subprocess.run(["losetup", "-a"], capture_output=True, text=True, check=True).stdout
+    text = mounts + loops
+    return [line for line in text.splitlines() if str(work_dir) in line]
+
+
+async def test_files_go_in_are_worked_on_and_come_out(daemon, unit):
+    daemon.files["in"] = b"cubes"
+    results = await daemon.run(
+        "one",
+        *DEPLOY,
+        transfer(f"gftp://{NODE}/in", "container:/golem/resource/deep/scene"),
+        shell(
+            "cat /golem/resource/deep/scene > /golem/output/out; echo $GREETING; echo bad >&2; id -u", CAPTURE
+        ),
+        transfer("container:/golem/output/out", f"gftp://{NODE}/out"),
+    )
+    assert [result.result for result in results] == ["Ok"] * 5
+    assert results[3].stdout == "hello\n0\n"
+    assert results[3].stderr == "bad\n"
+    assert [result.is_batch_finished for result in results] == [False] * 4 + [True]
+    assert daemon.files["out"] == b"cubes"
+    assert daemon.states == ["Initialized", "Deployed", "Ready"]
+
+
+async def test_first_error_ends_the_batch_and_later_batches_go_on(daemon, unit):
+    results = await daemon.run("one", *DEPLOY, shell("echo broken >&2; exit 3"), shell("true"))
+    assert [result.result for result in results] == ["Ok", "Ok", "Error"]
+    assert "exit code 3" in results[2].message
+    assert "broken" in results[2].message
+    assert results[2].is_batch_finished
+    (after,) = await daemon.run("two", shell("true"))
+    assert after.result == "Ok"
+
+
+async def test_a_command_before_deploy_says_what_is_expected(daemon, unit):
+    (result,) = await daemon.run("one", shell("true"))
+    assert result.result == "Error"
+    assert "deploy" in result.message
+
+
+async def test_missing_output_and_links_out_of_the_volume_are_refused(daemon, unit):
+    await daemon.run(
+        "one",
+        *DEPLOY,
+        shell("ln -s /etc/shadow /golem/output/link; ln -s ../../../../etc/shadow /golem/output/up"),
+    )
+    for name in ("nothing", "link", "up"):
+        (result,) = await daemon.run(
+            name, transfer(f"container:/golem/output/{name}", f"gftp://{NODE}/{name}")
+        )
+        assert result.result == "Error"
+        assert "does not exist" in result.message
+        assert name not in daemon.files
+    (result,) = await daemon.run("outside", transfer("container:/etc/passwd", f"gftp://{NODE}/x"))
+    assert "not in a volume" in result.message
+
+
+async def test_a_full_disk_is_told_as_such(daemon, unit):
+    daemon.files["big"] = bytes(100 * 1024 * 1024)
+    results = await daemon.run("one", *DEPLOY, transfer(f"gftp://{NODE}/big", "container:/golem/work/big"))
+    assert results[-1].result == "Error"
+    assert "full" in results[-1].message
+    (listing,) = await daemon.run("two", shell("ls -A /golem/work", CAPTURE))
+    assert listing.stdout in ("", "lost+found\n")
+
+
+async def test_an_unknown_published_file_says_so(daemon, unit):
+    results = await daemon.run("one", *DEPLOY, transfer(f"gftp://{NODE}/none", "container:/golem/work/x"))
+    assert "No such file is published" in results[-1].message
+
+
+async def test_terminate_ends_the_program_and_removes_everything(daemon, unit):
+    results = await daemon.run("one", *DEPLOY, {"terminate": {}})
+    assert results[-1].result == "Ok"
+    assert await unit.end() == 0
+    assert daemon.states[-1] == "Terminated"
+    assert not unit.work_dir.exists()
+    assert traces(unit.work_dir) == []
+
+
+@pytest.mark.parametrize("how", ["stop", "sigterm"])
+async def test_stopping_kills_what_runs_and_tells_the_result(daemon, unit, how):
+    await daemon.run("one", *DEPLOY)
+    await daemon.send(ExecBatch("two", '[{"run": {"entry_point": "/bin/sleep", "args": ["1000"]}}]'))
+    await daemon.wait_for(lambda frame: getattr(frame, "batch_id", "") == "two")
+    if how == "stop":
+        await daemon.send(Stop("enough"))
+    else:
+        unit.process.terminate()
+    assert await unit.end() == 0
+    (result,) = await daemon.results("two")
+    assert result.result == "Error"
+    assert daemon.states[-1] == "Terminated"
+    assert not unit.work_dir.exists()
+
+
+async def test_a_killed_unit_leaves_nothing_that_runs(daemon, unit):
+    await daemon.run("one", *DEPLOY)
+    await daemon.send(ExecBatch("two", '[{"run": {"entry_point": "/bin/sleep", "args": ["98765"]}}]'))
+    await daemon.wait_for(lambda frame: getattr(frame, "batch_id", "") == "two")
+    unit.process.send_signal(signal.SIGKILL)
+    await unit.end()
+    async with asyncio.timeout(5):
+        while (
+            subprocess.run(["pgrep", "-f", "sleep 98765"], capture_output=True, check=False).returncode == 0
+        ):
+            await asyncio.sleep(0.05)
+        while traces(unit.work_dir):
+            await asyncio.sleep(0.05)
+    from golemnet.runtime.clean_up import clean_up
+
+    assert clean_up(unit.work_dir.parent.parent) != []
+    assert not unit.work_dir.exists()
+    assert list(Path("/sys/fs/cgroup").glob("**/golem/golem-0123456789abcdef0123456789abcdef")) == []
+
+
+async def test_results_survive_a_daemon_that_restarts(daemon, unit):
+    await daemon.run("one", *DEPLOY)
+    await daemon.send(ExecBatch("two", '[{"run": {"entry_point": "/bin/sleep", "args": ["1"]}}]'))
+    await daemon.wait_for(lambda frame: getattr(frame, "batch_id", "") == "two")
+    port = daemon.port
+    await daemon.stop()
+    daemon.frames.clear()
+    await asyncio.sleep(1.5)
+    await daemon.start(port)
+    hello = await daemon.wait_for(lambda frame: isinstance(frame, Hello))
+    assert hello.state == "Ready"
+    assert hello.batches == ["one", "two"]
+    assert [result.result for result in await daemon.results("one")] == ["Ok", "Ok"]
+    assert [result.result for result in await daemon.results("two")] == ["Ok"]
+
+
+async def test_usage_counts_cpu_and_time(daemon, unit):
+    await daemon.run(
+        "one", *DEPLOY, shell("i=0; while [ $i -lt 500000 ]; do i=$((i+1)); done"), {"terminate": {}}
+    )
+    await unit.end()
+    cpu, duration = daemon.usages[-1]
+    assert 0.05 < cpu < duration < 20
+    assert daemon.usages == sorted(daemon.usages)
