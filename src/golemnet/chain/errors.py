@@ -5,6 +5,7 @@ ChainError
 ├── ChainUnreachable    its node does not answer
 ├── RpcRefused          its node answers with an error
 │   ├── NonceTaken      another transaction stands in this one's place
+│   ├── FeeTooLow       the blocks cost more than it offers
 │   ├── AlreadyKnown    the node has this very transaction
 │   └── WouldRevert     the contract would refuse it
 ├── NotConfirmed        not confirmed before the deadline
@@ -40,6 +41,10 @@ class NonceTaken(RpcRefused):
     """Another transaction of this account has been mined under the nonce, or replaces this one."""
 
 
+class FeeTooLow(RpcRefused):
+    """The transaction offers less for gas than the next block costs."""
+
+
 class AlreadyKnown(RpcRefused):
     """The node has the transaction already."""
 
@@ -60,6 +65,7 @@ class Reverted(ChainError):
 _BY_TEXT: tuple[tuple[str, type[RpcRefused]], ...] = (
     ("nonce too low", NonceTaken),
     ("replacement transaction underpriced", NonceTaken),
+    ("less than block base fee", FeeTooLow),
     ("already known", AlreadyKnown),
     ("already imported", AlreadyKnown),
     ("execution reverted", WouldRevert),

@@ -34,8 +34,9 @@ class Receipt(msgspec.Struct, frozen=True):
 
 
 class Fees(msgspec.Struct, frozen=True):
-    """EIP-1559 fees in wei for each unit of gas."""
+    """EIP-1559 fees in wei for each unit of gas; ``base`` is that of the newest block."""
 
+    base: int
     most: int
     tip: int
 
@@ -101,7 +102,7 @@ class Ethereum:
         """Fees that the next blocks will take, even when they double."""
         block = await self._rpc.call("eth_getBlockByNumber", "latest", False)
         base = int(block.get("baseFeePerGas", "0x0"), 16)
-        return Fees(most=2 * base + LEAST_TIP_WEI, tip=LEAST_TIP_WEI)
+        return Fees(base=base, most=2 * base + LEAST_TIP_WEI, tip=LEAST_TIP_WEI)
 
     async def estimate_gas(self, sender: str, to: str, data: bytes) -> int:
         """The gas that a call would use now. Raises ``WouldRevert`` if the contract would refuse it."""
@@ -113,6 +114,7 @@ class Ethereum:
 
         Raises:
             NonceTaken: another transaction took its place.
+            FeeTooLow: it offers too little.
         """
         try:
             await self._rpc.call("eth_sendRawTransaction", "0x" + raw.hex())

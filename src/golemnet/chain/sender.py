@@ -2,9 +2,10 @@
 
 A transaction is signed and stored before it leaves. Sending it again is harmless: the chain takes one
 transaction for a nonce. So after a crash, or when the chain has lost blocks (a reorganisation, a test chain
-that was killed), what is stored is simply sent again. Only if another transaction has taken the nonce is the
-call signed anew under a higher one; calls must therefore be such that the contract takes them once
-(``payOnce``) or that repeating changes nothing (``approve``).
+that was killed), what is stored is simply sent again. One that its fee keeps out is replaced under its nonce.
+Only if another transaction has taken the nonce is the call signed anew under a higher one; calls must
+therefore be such that the contract takes them once (``payOnce``) or that repeating changes nothing
+(``approve``).
 """
 
 from __future__ import annotations
@@ -15,14 +16,22 @@ from collections.abc import Callable
 import msgspec
 import structlog
 
-from golemnet.chain.errors import ChainError, ChainUnreachable, NonceTaken, NotConfirmed, Reverted
-from golemnet.chain.ethereum import Ethereum, Receipt
+from golemnet.chain.errors import (
+    ChainError,
+    ChainUnreachable,
+    FeeTooLow,
+    NonceTaken,
+    NotConfirmed,
+    Reverted,
+)
+from golemnet.chain.ethereum import LEAST_TIP_WEI, Ethereum, Fees, Receipt
 from golemnet.chain.transaction import (
     CONFIRMED,
     REVERTED,
     Call,
     StoredTransaction,
     TransactionStore,
+    raised,
     sign_call,
 )
 
@@ -147,12 +156,26 @@ class TransactionSender:
         return transaction
 
     async def _sign(self, genesis: str, intent: str, to: str, data: bytes) -> StoredTransaction:
-        gas = await self._chain.estimate_gas(self.address, to, data)
-        call = Call(to, data, gas + gas // 4)
         nonce, fees = await self._next_nonce(genesis), await self._chain.fees()
+        gas = await self._chain.estimate_gas(self.address, to, data)
+        return self._signed(genesis, intent, Call(to, data, gas + gas // 4), nonce, fees)
+
+    def _signed(self, genesis: str, intent: str, call: Call, nonce: int, fees: Fees) -> StoredTransaction:
         chain_id = self._chain.file.chain_id
         hash_, raw = sign_call(call, key=self._key(), chain_id=chain_id, nonce=nonce, fees=fees)
-        return StoredTransaction(genesis, self.address, intent, nonce, to, data, hash_, raw)
+        return StoredTransaction(
+            chain=genesis,
+            sender=self.address,
+            intent=intent,
+            nonce=nonce,
+            to=call.to,
+            data=call.data,
+            gas=call.gas,
+            hash=hash_,
+            raw=raw,
+            max_fee=fees.most,
+            tip=fees.tip,
+        )
 
     async def _next_nonce(self, genesis: str) -> int:
         newest = await self._store.newest(genesis, self.address, 1)
@@ -171,8 +194,19 @@ class TransactionSender:
         log.info("sending again", transaction=transaction.hash, intent=transaction.intent)
         try:
             await self._chain.broadcast(transaction.raw)
+            fees = await self._chain.fees()
+            if transaction.max_fee < fees.base + LEAST_TIP_WEI:
+                await self._offer_more(transaction)
+        except FeeTooLow:
+            await self._offer_more(transaction)
         except NonceTaken:
             await self._sign_anew(transaction)
+
+    async def _offer_more(self, old: StoredTransaction) -> None:
+        """Replace a transaction that its fee keeps out, under the same nonce."""
+        log.warning("fee is too low, offering more", intent=old.intent, nonce=old.nonce)
+        call, fees = Call(old.to, old.data, old.gas), await self._chain.fees()
+        await self._send_signed(self._signed(old.chain, old.intent, call, old.nonce, raised(fees, old)))
 
     async def _sign_anew(self, old: StoredTransaction) -> None:
         if await self._chain.receipt(old.hash) is not None:

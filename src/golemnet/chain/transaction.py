@@ -25,7 +25,8 @@ class StoredTransaction(msgspec.Struct, frozen=True):
     """A signed transaction.
 
     ``intent`` names what it is for, once for each chain (by the hash of its first block) and sender;
-    ``raw`` can be sent again at any time: the chain takes it once.
+    ``raw`` can be sent again at any time: the chain takes it once. ``max_fee`` and ``tip`` are wei for a unit
+    of gas.
     """
 
     chain: str
@@ -34,8 +35,11 @@ class StoredTransaction(msgspec.Struct, frozen=True):
     nonce: int
     to: str
     data: bytes
+    gas: int
     hash: str
     raw: bytes
+    max_fee: int
+    tip: int
     state: str = SENT
 
 
@@ -73,6 +77,12 @@ class TransactionsInMemory:
         """The last ``limit`` transactions by nonce, the highest first."""
         mine = [each for each in self._kept.values() if (each.chain, each.sender) == (chain, sender)]
         return sorted(mine, key=lambda each: each.nonce, reverse=True)[:limit]
+
+
+def raised(fees: Fees, old: StoredTransaction) -> Fees:
+    """Fees with which a transaction replaces ``old`` in a pool: nodes ask for a tenth more of both."""
+    most = max(fees.most, old.max_fee * 9 // 8 + 1)
+    return Fees(base=fees.base, most=most, tip=min(max(fees.tip, old.tip * 9 // 8 + 1), most))
 
 
 def sign_call(call: Call, *, key: bytes, chain_id: int, nonce: int, fees: Fees) -> tuple[str, bytes]:

@@ -156,6 +156,23 @@ async def test_taken_nonce_is_signed_anew_and_paid_once(payer, rpc):
     assert await payer.chain.token_balance(BOB) == 3
 
 
+async def test_transaction_that_its_fee_keeps_out_is_replaced_under_its_nonce(payer, rpc):
+    await rpc.call("evm_setAutomine", False)
+    sender = payer.sender()
+    sent = await sender.send("gift", payer.chain.file.token, Contract.load("token").call("transfer", BOB, 1))
+    await rpc.call("anvil_setNextBlockBaseFeePerGas", hex(10**12))
+    await rpc.call("evm_mine")
+    assert await payer.chain.receipt(sent.hash) is None
+
+    await sender.repair()
+    await rpc.call("evm_mine")
+    receipt = await sender.wait("gift", 10)
+
+    again = await sender.send("gift", sent.to, sent.data)
+    assert (again.nonce, again.hash) == (sent.nonce, receipt.hash)
+    assert await payer.chain.token_balance(BOB) == 1
+
+
 async def test_state_survives_a_restart(tmp_path):
     async with AnvilChain(tmp_path) as anvil:
         chain = Ethereum(anvil.file)

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any, TypeVar
 
 import msgspec
-from sqlalchemy import JSON, Column, Index, Integer, LargeBinary, Row, Table, Text
+from sqlalchemy import JSON, BigInteger, Column, Index, Integer, LargeBinary, Row, Table, Text
 
 from golemnet.database.schema import Amount, Instant, metadata
 
@@ -132,8 +132,11 @@ transaction_table = Table(
     Column("nonce", Integer, nullable=False),
     Column("to", Text, nullable=False),
     Column("data", LargeBinary, nullable=False),
+    Column("gas", BigInteger, nullable=False),
     Column("hash", Text, nullable=False),
     Column("raw", LargeBinary, nullable=False),
+    Column("max_fee", BigInteger, nullable=False),
+    Column("tip", BigInteger, nullable=False),
     Column("state", Text, nullable=False),
     Index("ix_payment_transaction_nonce", "chain", "sender", "nonce"),
 )

@@ -112,8 +112,11 @@ def upgrade() -> None:
         sa.Column("nonce", sa.Integer, nullable=False),
         sa.Column("to", sa.Text, nullable=False),
         sa.Column("data", sa.LargeBinary, nullable=False),
+        sa.Column("gas", sa.BigInteger, nullable=False),
         sa.Column("hash", sa.Text, nullable=False),
         sa.Column("raw", sa.LargeBinary, nullable=False),
+        sa.Column("max_fee", sa.BigInteger, nullable=False),
+        sa.Column("tip", sa.BigInteger, nullable=False),
         sa.Column("state", sa.Text, nullable=False),
         sa.Index("ix_payment_transaction_nonce", "chain", "sender", "nonce"),
     )
