@@ -24,6 +24,8 @@ def prepare(job):
     render.engine = "CYCLES"
     scene.cycles.device = "CPU"
     scene.cycles.samples = job.samples
+    # Debian builds Blender without the denoiser, and rendering fails when a scene asks for it.
+    scene.cycles.use_denoising = False
     render.resolution_x, render.resolution_y, render.resolution_percentage = job.width, job.height, 100
     render.use_compositing = job.use_compositing
     render.use_sequencer = False

@@ -1,0 +1,105 @@
+"""Processes of the network: ready when they say so, and never left behind."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+from golemnet.errors import GolemError
+from golemnet.local import child as child_module
+from golemnet.local.child import Child
+from golemnet.local.layout import Layout
+from golemnet.local.leftovers import Trace, note_processes, remove_leftovers
+from golemnet.local.plan import ProcessPlan
+
+SAYS_READY = "from golemnet.ready import announce_ready; announce_ready(); import time; time.sleep(60)"
+STUBBORN = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN);" + SAYS_READY
+WAITS = "import time; time.sleep(60)"
+
+
+def child(tmp_path: Path, code: str) -> Child:
+    return Child(
+        ProcessPlan("part", "agent", [sys.executable, "-c", code], {"PLANNED": "1"}), tmp_path / "log"
+    )
+
+
+async def test_is_ready_when_it_says_so(tmp_path: Path):
+    part = child(tmp_path, SAYS_READY)
+    await part.spawn({})
+    await part.until_ready()
+    assert part.ready.is_set()
+    assert psutil.pid_exists(part.pid or 0)
+    await part.stop()
+    assert (part.pid, part.ended) == (None, -signal.SIGTERM)
+
+
+async def test_one_that_ends_at_once_gives_its_last_words(tmp_path: Path):
+    part = child(tmp_path, "import os; print('no disk', os.environ['PLANNED'], os.environ['GIVEN']); exit(3)")
+    await part.spawn({"GIVEN": "2"})
+    with pytest.raises(GolemError, match=r"status 3\. no disk 1 2"):
+        await part.until_ready()
+
+
+async def test_one_that_never_gets_ready_has_a_deadline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(child_module, "READY_TIMEOUT_S", 0.3)
+    part = child(tmp_path, WAITS)
+    await part.spawn({})
+    with pytest.raises(GolemError, match="not ready"):
+        await part.until_ready()
+    await part.stop()
+
+
+async def test_a_stubborn_one_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(child_module, "STOP_TIMEOUT_S", 0.2)
+    part = child(tmp_path, STUBBORN)
+    await part.spawn({})
+    await part.until_ready()
+    await part.stop()
+    assert part.ended == -signal.SIGKILL
+
+
+async def test_can_be_started_again(tmp_path: Path):
+    part = child(tmp_path, SAYS_READY)
+    for _ in range(2):
+        await part.spawn({})
+        await part.until_ready()
+        await part.stop()
+
+
+def test_ends_when_its_parent_is_killed(tmp_path: Path):
+    code = f"""
+import asyncio, sys
+from pathlib import Path
+from golemnet.local.child import Child
+from golemnet.local.plan import ProcessPlan
+async def main():
+    part = Child(ProcessPlan("part", "agent", [sys.executable, "-c", {SAYS_READY!r}], {{}}), Path("log"))
+    await part.spawn({{}}); await part.until_ready(); print(part.pid, flush=True); await part.wait()
+asyncio.run(main())
+"""
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, cwd=tmp_path) as parent:
+        assert parent.stdout is not None
+        part = psutil.Process(int(parent.stdout.readline()))
+        parent.kill()
+    part.wait(timeout=5)
+
+
+def test_leftovers_of_a_dead_supervisor_are_ended(tmp_path: Path):
+    layout = Layout(tmp_path)
+    with subprocess.Popen([sys.executable, "-c", WAITS]) as process:
+        note_processes(layout, [process.pid])
+        remove_leftovers(layout)
+        assert not psutil.pid_exists(process.pid)
+    assert not layout.processes_file.exists()
+
+
+def test_a_stranger_who_got_the_same_id_is_left_alone(tmp_path: Path):
+    import msgspec
+
+    layout = Layout(tmp_path)
+    layout.processes_file.write_bytes(msgspec.json.encode([Trace(os.getpid(), 1.0)]))
+    remove_leftovers(layout)
