@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import msgspec
-import structlog
 
 from golemnet.clock import Clock
 from golemnet.errors import GolemError
@@ -22,7 +22,7 @@ from golemnet.rest.exeunit import Event, ExecBatch, FromUnit, Result
 MAX_MESSAGE: Final = 4000
 MAX_KNOWN_BATCHES: Final = 100_000
 
-log = structlog.get_logger(__name__)
+log = logging.getLogger(__name__)
 
 
 class Batches:

@@ -46,6 +46,7 @@ class Journal:
         self._sent_results.clear()
         if self._waiting:
             self._news.set()
+            self._idle.clear()
 
     async def next(self) -> FromUnit:
         """The next frame to send, which stays until ``sent`` is called."""

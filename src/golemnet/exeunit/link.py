@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from typing import Final, Protocol
 
 import aiohttp
 import msgspec
-import structlog
 
 from golemnet.exeunit.journal import Journal
 from golemnet.rest.exeunit import (
@@ -27,7 +27,7 @@ HEARTBEAT_S: Final = 10.0
 GIVE_UP_AFTER_S: Final = 600.0
 CLOSE_TIMEOUT_S: Final = 5.0
 
-log = structlog.get_logger(__name__)
+log = logging.getLogger(__name__)
 
 
 class Receiver(Protocol):
@@ -87,11 +87,11 @@ class Link:
         except aiohttp.WSServerHandshakeError as error:
             return self._refused(error)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            log.info("daemon_unreachable", error=str(error))
+            log.info("daemon_unreachable error=%r", str(error))
             return False
 
     def _refused(self, error: aiohttp.WSServerHandshakeError) -> bool:
-        log.warning("daemon_refused", status=error.status)
+        log.warning("daemon_refused status=%d", error.status)
         if error.status in (401, 403, 404, 410):
             self._receiver.stop(f"The daemon refuses this activity ({error.status}).")
         return False
@@ -124,7 +124,7 @@ class Link:
             try:
                 self._take(decode_to_unit(message.data))
             except msgspec.DecodeError as error:
-                log.warning("frame_not_understood", error=str(error))
+                log.warning("frame_not_understood error=%r", str(error))
 
     def _take(self, frame: ExecBatch | Stop) -> None:
         if isinstance(frame, Stop):

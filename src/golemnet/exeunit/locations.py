@@ -52,7 +52,10 @@ def parse_location(text: str) -> Location:
             f"Transfers do not understand {text[:200]!r}.",
             next_step="Use container:/path, gftp://node/file, http:// or https://.",
         )
-    return readers[scheme.lower()](text, rest)
+    try:
+        return readers[scheme.lower()](text, rest)
+    except ValueError as error:
+        raise TransferFailed(f"{text[:200]!r} is not an address.", why=str(error)) from error
 
 
 def _inside(text: str, rest: str) -> Inside:

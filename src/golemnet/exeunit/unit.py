@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from typing import Final
-
-import structlog
 
 from golemnet.clock import Clock
 from golemnet.exeunit.batches import Batches
@@ -22,7 +21,7 @@ USAGE_INTERVAL_S: Final = 1.0
 FAREWELL_TIMEOUT_S: Final = 5.0
 REMOVAL_TIMEOUT_S: Final = 60.0
 
-log = structlog.get_logger(__name__)
+log = logging.getLogger(__name__)
 
 
 class ExeUnit:
@@ -129,9 +128,9 @@ class ExeUnit:
             async with asyncio.timeout(FAREWELL_TIMEOUT_S):
                 await self._journal.wait_until_sent()
         except TimeoutError:
-            log.warning("daemon_not_told", activity_id=self._activity_id)
+            log.warning("daemon_not_told activity_id=%s", self._activity_id)
 
     def _tell_state(self, state: State) -> None:
-        log.info("activity_state", activity_id=self._activity_id, state=str(state))
+        log.info("activity_state activity_id=%s state=%s", self._activity_id, state)
         if state is not State.TERMINATED:
             self._journal.put(StateChanged(state))

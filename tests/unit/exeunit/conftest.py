@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import json
 import os
 import re
@@ -17,8 +16,17 @@ import pytest
 from aiohttp import WSMsgType, web
 
 from golemnet.image.gvmi import ImageConfig, append_config, hash_image
-from golemnet.rest.exeunit import ExecBatch, FromUnit, Hello, Result, StateChanged, Stop, Usage
-from golemnet.rest.exeunit import decode_from_unit, encode_frame
+from golemnet.rest.exeunit import (
+    ExecBatch,
+    FromUnit,
+    Hello,
+    Result,
+    StateChanged,
+    Stop,
+    Usage,
+    decode_from_unit,
+    encode_frame,
+)
 
 TOOLS = (
     "sh",
@@ -203,12 +211,28 @@ class Unit:
 
     async def start(self) -> None:
         self.agreement.write_text(json.dumps(self._agreement()))
-        self.process = await asyncio.create_subprocess_exec(
+        self.process = await asyncio.create_subprocess_exec(*self._command(), env=self._environment())
+
+    async def start_below_an_agent(self) -> asyncio.subprocess.Process:
+        """The same as the child of another process, which is returned."""
+        agent = f"import subprocess; subprocess.Popen({self._command()!r}).wait()"
+        return await asyncio.create_subprocess_exec(sys.executable, "-c", agent, env=self._environment())
+
+    async def stop_now(self) -> None:
+        """Kill it and forget what it has told."""
+        self.process.kill()
+        await self.process.wait()
+        self.daemon.frames.clear()
+
+    def _command(self) -> list[str]:
+        return [
             *(sys.executable, "-m", "golemnet.cli.exe_unit", "--activity-id", ACTIVITY),
             *("--agreement", str(self.agreement), "--work-dir", str(self.work_dir)),
             *("--cache-dir", str(self.cache_dir)),
-            env={**os.environ, "YAGNA_API_URL": self.daemon.url, "YAGNA_APPKEY": KEY},
-        )
+        ]
+
+    def _environment(self) -> dict[str, str]:
+        return {**os.environ, "YAGNA_API_URL": self.daemon.url, "YAGNA_APPKEY": KEY}
 
     def _agreement(self) -> dict:
         offer = {
@@ -232,7 +256,3 @@ async def unit(daemon: Daemon, tmp_path: Path) -> AsyncIterator[Unit]:
     if unit.process.returncode is None:
         unit.process.kill()
         await unit.process.wait()
-
-
-def sha3(data: bytes) -> str:
-    return hashlib.sha3_256(data).hexdigest()

@@ -6,17 +6,21 @@ import asyncio
 import os
 import signal
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from golemnet.rest.exeunit import ExecBatch, Hello, Stop
+from golemnet.rest.exeunit import ExecBatch, Hello, StateChanged, Stop
+from golemnet.runtime.cgroups import groups_of
+from golemnet.runtime.clean_up import clean_up
 
 pytestmark = [
     pytest.mark.privileged,
     pytest.mark.skipif(os.geteuid() != 0, reason="containers of this driver need root"),
 ]
 
+CONTAINER = "golem-0123456789abcdef0123456789abcdef"
 NODE = "0x" + "ab" * 20
 DEPLOY = ({"deploy": {}}, {"start": {}})
 CAPTURE = {"stdout": {"stream": {}}, "stderr": {"stream": {}}}
@@ -37,6 +41,18 @@ def traces(work_dir: Path) -> list[str]:
     loops = subprocess.run(["losetup", "-a"], capture_output=True, text=True, check=True).stdout
     text = mounts + loops
     return [line for line in text.splitlines() if str(work_dir) in line]
+
+
+def is_running(command_line: str) -> bool:
+    found = subprocess.run(["pgrep", "-f", command_line], capture_output=True, check=False)
+    return found.returncode == 0
+
+
+async def eventually(check: Callable[[], bool]) -> None:
+    """The kernel takes a moment to end a pid namespace, and nothing tells when it has."""
+    async with asyncio.timeout(5):
+        while not await asyncio.to_thread(check):  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
 
 
 async def test_files_go_in_are_worked_on_and_come_out(daemon, unit):
@@ -136,18 +152,10 @@ async def test_a_killed_unit_leaves_nothing_that_runs(daemon, unit):
     await daemon.wait_for(lambda frame: getattr(frame, "batch_id", "") == "two")
     unit.process.send_signal(signal.SIGKILL)
     await unit.end()
-    async with asyncio.timeout(5):
-        while (
-            subprocess.run(["pgrep", "-f", "sleep 98765"], capture_output=True, check=False).returncode == 0
-        ):
-            await asyncio.sleep(0.05)
-        while traces(unit.work_dir):
-            await asyncio.sleep(0.05)
-    from golemnet.runtime.clean_up import clean_up
-
-    assert clean_up(unit.work_dir.parent.parent) != []
+    await eventually(lambda: not is_running("sleep 98765") and traces(unit.work_dir) == [])
+    assert clean_up(unit.work_dir.parent.parent) == [CONTAINER]
     assert not unit.work_dir.exists()
-    assert list(Path("/sys/fs/cgroup").glob("**/golem/golem-0123456789abcdef0123456789abcdef")) == []
+    assert groups_of(CONTAINER) == []
 
 
 async def test_results_survive_a_daemon_that_restarts(daemon, unit):
@@ -174,3 +182,12 @@ async def test_usage_counts_cpu_and_time(daemon, unit):
     cpu, duration = daemon.usages[-1]
     assert 0.05 < cpu < duration < 20
     assert daemon.usages == sorted(daemon.usages)
+
+
+async def test_a_unit_goes_in_order_when_its_agent_dies(daemon, unit, tmp_path):
+    await unit.stop_now()
+    agent = await unit.start_below_an_agent()
+    await daemon.run("one", *DEPLOY)
+    agent.kill()
+    await daemon.wait_for(lambda frame: isinstance(frame, StateChanged) and frame.state == "Terminated")
+    await eventually(lambda: not unit.work_dir.exists() and traces(unit.work_dir) == [])
