@@ -1,1 +1,1 @@
-"""golemnet model"""
+"""Values of the network: documents, properties, constraints, prices, scripts. No I/O, no clocks."""

@@ -1,0 +1,79 @@
+"""Amounts of GLM: Decimal with at most 18 places in documents, integer wei on the chain, never float."""
+
+from __future__ import annotations
+
+from decimal import ROUND_DOWN, Context, Decimal, InvalidOperation, localcontext
+
+PLACES = 18
+MAX_AMOUNT = Decimal(10) ** 27
+_WEI = Decimal(10) ** PLACES
+_SMALLEST = Decimal(1).scaleb(-PLACES)
+_MAX_TEXT = 64
+# Enough digits for the largest amount with all its places, and for products of two of them.
+_EXACT = Context(prec=120)
+
+
+def parse_amount(value: str | int | Decimal) -> Decimal:
+    """An amount as somebody wrote it, checked.
+
+    Raises:
+        ValueError: not a number, not finite, negative, more than 18 places, or above 10^27.
+    """
+    amount = _read(value)
+    if not amount.is_finite():
+        raise ValueError(f"{_shown(value)} is not a finite amount")
+    if amount < 0:
+        raise ValueError(f"{_shown(value)} is negative")
+    if amount > MAX_AMOUNT:
+        raise ValueError(f"{_shown(value)} is more than there can ever be")
+    return _with_places(amount, value)
+
+
+def to_wei(amount: Decimal) -> int:
+    """The amount in wei, 10^-18 of a token. Raises ValueError for what :func:`parse_amount` refuses."""
+    with localcontext(_EXACT):
+        return int(parse_amount(amount) * _WEI)
+
+
+def from_wei(wei: int) -> Decimal:
+    """The amount in tokens, exactly. ``wei`` may be any integer."""
+    with localcontext(_EXACT):
+        return Decimal(wei) / _WEI
+
+
+def round_down(amount: Decimal) -> Decimal:
+    """The amount with at most 18 places, the rest cut off."""
+    with localcontext(_EXACT):
+        return amount.quantize(_SMALLEST, rounding=ROUND_DOWN)
+
+
+def format_amount(amount: Decimal) -> str:
+    """Plain decimal text: no exponent, no trailing zeros (``0.1``, ``12``)."""
+    text = format(amount, "f")
+    shortened = text.rstrip("0").rstrip(".") if "." in text else text
+    return "0" if shortened in ("", "-0") else shortened
+
+
+def _read(value: str | int | Decimal) -> Decimal:
+    if isinstance(value, str) and len(value) > _MAX_TEXT:
+        raise ValueError(f"{_shown(value)} is too long for an amount")
+    if isinstance(value, int) and value.bit_length() > 4 * _MAX_TEXT:
+        raise ValueError("the number is more than there can ever be")
+    try:
+        return Decimal(value)
+    except InvalidOperation as error:
+        raise ValueError(f"{_shown(value)} is not an amount") from error
+
+
+def _with_places(amount: Decimal, value: str | int | Decimal) -> Decimal:
+    if amount and amount.adjusted() < -PLACES:
+        raise ValueError(f"{_shown(value)} has more than {PLACES} places")
+    with localcontext(_EXACT):
+        cut = amount.quantize(_SMALLEST, rounding=ROUND_DOWN)
+        if cut != amount:
+            raise ValueError(f"{_shown(value)} has more than {PLACES} places")
+        return Decimal(format_amount(cut))
+
+
+def _shown(value: object) -> str:
+    return repr(str(value)[:80])
