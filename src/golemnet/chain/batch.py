@@ -6,12 +6,12 @@ import asyncio
 from collections.abc import Sequence
 
 import msgspec
-from eth_utils.crypto import keccak
 
 from golemnet.chain.contract import Contract
 from golemnet.chain.ethereum import Ethereum, Receipt
 from golemnet.chain.mined import mined
 from golemnet.chain.sender import TransactionSender
+from golemnet.model.keys import keccak256
 
 MOST_PAYMENTS = 256
 _UNLIMITED = 2**256 - 1
@@ -44,7 +44,7 @@ class BatchPayer:
             ChainError: it is unknown whether the batch is paid; call again.
         """
         async with self._lock:
-            batch = keccak(text=batch_id)
+            batch = keccak256(batch_id.encode())
             paid_by = await self._chain.batch_transaction(self._sender.address, batch)
             if paid_by is not None:
                 return await mined(self._chain, paid_by, timeout_s, self._chain.file.confirmations)

@@ -7,9 +7,9 @@ from functools import cached_property
 from typing import Any
 
 from eth_abi.abi import decode, encode
-from eth_utils.crypto import keccak
 
 from golemnet.chain.contracts.artifact import Artifact, artifact
+from golemnet.model.keys import keccak256
 
 
 class Contract:
@@ -67,4 +67,4 @@ def _types(parameters: Sequence[dict[str, Any]]) -> list[str]:
 
 
 def _digest(name: str, types: Sequence[str]) -> bytes:
-    return keccak(text=f"{name}({','.join(types)})")
+    return keccak256(f"{name}({','.join(types)})".encode())

@@ -10,6 +10,7 @@ import msgspec
 from golemnet.chain.contract import Contract
 from golemnet.chain.errors import ChainError
 from golemnet.chain.rpc import JsonRpc
+from golemnet.model.keys import keccak256
 
 DEPLOY_TIMEOUT_S = 10.0
 _POLL_S = 0.02
@@ -56,8 +57,6 @@ async def _receipt(rpc: JsonRpc, hash_: str) -> dict[str, Any]:
 
 def created_address(deployer: str, nonce: int) -> str:
     """The address of the contract that ``deployer`` creates by its transaction number ``nonce`` (< 128)."""
-    from eth_utils.crypto import keccak
-
     # RLP of [20 bytes, small integer]: a list of 22 bytes.
     body = b"\xd6\x94" + bytes.fromhex(deployer[2:]) + (bytes([nonce]) if nonce else b"\x80")
-    return "0x" + keccak(body)[12:].hex()
+    return "0x" + keccak256(body)[12:].hex()

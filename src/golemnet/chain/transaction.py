@@ -88,14 +88,13 @@ def raised(fees: Fees, old: StoredTransaction) -> Fees:
 def sign_call(call: Call, *, key: bytes, chain_id: int, nonce: int, fees: Fees) -> tuple[str, bytes]:
     """The hash and the raw bytes of an EIP-1559 transaction that makes ``call``."""
     from eth_account import Account
-    from eth_utils.address import to_checksum_address
 
     signed = Account.sign_transaction(
         {
             "type": 2,
             "chainId": chain_id,
             "nonce": nonce,
-            "to": to_checksum_address(call.to),
+            "to": bytes.fromhex(call.to[2:]),
             "value": 0,
             "data": call.data,
             "gas": call.gas,

@@ -37,7 +37,8 @@ from golemnet.daemon.payment.terms import Deals, Terms, terms_of
 from golemnet.daemon.payment.tidings import CLAIMS, Tidings
 from golemnet.daemon.payment.verification import Refused, check_claim
 from golemnet.database.database import Database
-from golemnet.model.documents import BadSignature, open_signed
+from golemnet.model.documents import open_signed
+from golemnet.model.keys import BadSignature
 from golemnet.model.node_id import NodeId
 from golemnet.net.errors import RemoteError
 from golemnet.net.network import Network
