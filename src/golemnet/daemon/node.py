@@ -12,10 +12,12 @@ from golemnet.daemon.activity.service import Activities
 from golemnet.daemon.deals import NodeDeals, permissions
 from golemnet.daemon.identity.opening import node_key
 from golemnet.daemon.identity.service import Identities
+from golemnet.daemon.market.service import Market
 from golemnet.daemon.parts import Part, run_parts
 from golemnet.daemon.payment.service import Payments
 from golemnet.daemon.routes import activity as activity_routes
 from golemnet.daemon.routes import identity as identity_routes
+from golemnet.daemon.routes import market as market_routes
 from golemnet.daemon.routes import net as net_routes
 from golemnet.daemon.routes import payment as payment_routes
 from golemnet.daemon.server import Server
@@ -24,7 +26,6 @@ from golemnet.database.database import Database
 from golemnet.database.outbox import Handler, Outbox
 from golemnet.model.keys import NodeKey
 from golemnet.net.network import Network
-from golemnet.rest.market import Agreement
 
 NetworkOf = Callable[[NodeKey], Network]
 
@@ -51,13 +52,21 @@ class Node:
         self.outbox = Outbox(self.database, self.clock)
         self.network = (network or self._iroh)(self.key)
         self.identities = Identities(self.key.node_id, self.database, self.clock, app_key=settings.app_key)
+        self.market = Market(
+            clock=self.clock,
+            key=self.key,
+            database=self.database,
+            outbox=self.outbox,
+            network=self.network,
+        )
         self.activities = Activities(
             network=self.network,
             database=self.database,
             outbox=self.outbox,
             clock=self.clock,
-            agreements=permissions(self._agreement),
+            agreements=permissions(self.market.agreement),
         )
+        self.market.on_agreement_ended(self.activities.agreement_ended)
         self.payments = Payments(
             self.clock,
             self.key,
@@ -65,7 +74,7 @@ class Node:
             self.outbox,
             self.network,
             settings.chain_file,
-            NodeDeals(self._agreement, self.activities),
+            NodeDeals(self.market.agreement, self.activities),
         )
         self.server = Server(
             self._routes(),
@@ -105,24 +114,23 @@ class Node:
             Part("identity", self.identities.run),
             Part("network", self.network.run),
             Part("outbox", lambda ready: self.outbox.run(ready, self._effects())),
+            Part("market", self.market.run),
             Part("activities", self.activities.run),
             Part("payments", self.payments.run),
             Part("server", self.server.run),
         ]
 
     def _effects(self) -> dict[str, Handler]:
-        return {**self.activities.effects(), **self.payments.effects()}
+        return {**self.market.effects(), **self.activities.effects(), **self.payments.effects()}
 
     def _routes(self) -> list[web.RouteDef]:
         return [
             *identity_routes.routes(self.identities),
+            *market_routes.routes(self.market),
             *activity_routes.routes(self.activities),
             *payment_routes.routes(self.payments),
             *net_routes.routes(self.network, self.settings.net_bootstrap),
         ]
-
-    async def _agreement(self, agreement_id: str) -> Agreement | None:
-        return None
 
     def _iroh(self, key: NodeKey) -> Network:
         from golemnet.net.iroh_network import IrohNetwork

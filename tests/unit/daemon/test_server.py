@@ -4,41 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import stat
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import aiohttp
 import pytest
+from golemnet.net.memory import MemoryNetwork
 
 from golemnet.daemon.node import Node
 from golemnet.daemon.server import ServerError
 from golemnet.daemon.settings import Settings
-from golemnet.net.memory import MemoryNetwork
 from golemnet.rest.client import Client
 from golemnet.rest.errors import NotFound
 from golemnet.rest.identity import NewAppKey
+from golemnet.testing.nodes import running
 
 
 def new_node(data_dir: Path, **settings) -> Node:
     wanted = Settings(data_dir=data_dir, api_url="http://127.0.0.1:0", **settings)
     return Node(wanted, network=MemoryNetwork(1).node)
-
-
-@asynccontextmanager
-async def running(node: Node) -> AsyncIterator[Node]:
-    task = asyncio.create_task(node.run())
-    ready = asyncio.create_task(node.ready.wait())
-    await asyncio.wait({task, ready}, timeout=10, return_when=asyncio.FIRST_COMPLETED)
-    ready.cancel()
-    if task.done():
-        task.result()
-    try:
-        yield node
-    finally:
-        node.stop()
-        async with asyncio.timeout(2):
-            await task
 
 
 @pytest.fixture
@@ -118,9 +101,8 @@ async def test_the_socket_is_the_owners(node: Node):
 
 
 async def test_keys_and_identity_survive_a_restart(tmp_path: Path):
-    async with running(new_node(tmp_path)) as first:
-        async with Client.local(first.settings.socket_path) as owner:
-            made = await owner.identity.create_app_key(NewAppKey(name="a"))
+    async with running(new_node(tmp_path)) as first, Client.local(first.settings.socket_path) as owner:
+        made = await owner.identity.create_app_key(NewAppKey(name="a"))
     async with running(new_node(tmp_path)) as second:
         assert second.key.node_id == first.key.node_id
         assert (await fetch(second, "/me", made.key))[0] == 200

@@ -23,7 +23,7 @@ from golemnet.daemon.activity.store import Activity, Batch, Side
 from golemnet.daemon.activity.units import Units
 from golemnet.daemon.events import Signal
 from golemnet.database.database import Database, after_commit
-from golemnet.model.script import parse_script
+from golemnet.model.script import command_name, parse_script
 from golemnet.rest.activity import ExeScriptCommandResult
 from golemnet.rest.errors import BadRequest, Gone, NotFound
 from golemnet.rest.exeunit import Event, ExecBatch, Result
@@ -92,7 +92,7 @@ class Batches:
         if not batches or not self._units.is_connected(activity.activity_id):
             return []
         done = len(await self._read(activity.activity_id, batches[0].batch_id, 0))
-        names = [type(command).__name__.lower() for command in parse_script(batches[0].script)]
+        names = [command_name(command) for command in parse_script(batches[0].script)]
         return [CommandView(batches[0].batch_id, name) for name in names[done : done + 1]]
 
     async def events(self, activity: Activity, batch_id: str) -> AsyncIterator[StreamedEvent]:
@@ -182,9 +182,12 @@ def count_commands(script: str) -> int:
     if len(script) > MAX_SCRIPT_BYTES:
         raise BadRequest("The script is longer than 1 MiB.", next_step="Send it in several batches.")
     try:
-        return len(parse_script(script))
+        commands = len(parse_script(script))
     except ValueError as error:
         raise BadRequest("The script cannot be read.", why=str(error)) from error
+    if not commands:
+        raise BadRequest("The script has no commands.", why="It would never give a result.")
+    return commands
 
 
 def _accept(connection: Connection, batch: Batch) -> bool:
