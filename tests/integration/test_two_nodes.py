@@ -149,27 +149,33 @@ async def run_batch(requestor: Client, agreement_id: str) -> str:
 
 
 async def test_from_offer_to_results_without_a_chain(tmp_path: Path):
-    async with start_nodes(2, tmp_path) as nodes:
-        async with program(nodes[0]) as requestor, program(nodes[1]) as provider:
-            agreement_id = await agree(requestor, provider)
-            agent = asyncio.create_task(serve_one_activity(provider, agreement_id))
-            await run_batch(requestor, agreement_id)
-            await asyncio.wait_for(agent, 5)
-            with pytest.raises(ApiError, match="chain"):
-                await requestor.payment.create_allocation(Decimal(1))
+    async with (
+        start_nodes(2, tmp_path) as nodes,
+        program(nodes[0]) as requestor,
+        program(nodes[1]) as provider,
+    ):
+        agreement_id = await agree(requestor, provider)
+        agent = asyncio.create_task(serve_one_activity(provider, agreement_id))
+        await run_batch(requestor, agreement_id)
+        await asyncio.wait_for(agent, 5)
+        with pytest.raises(ApiError, match="chain"):
+            await requestor.payment.create_allocation(Decimal(1))
 
 
 async def test_the_end_of_an_agreement_ends_its_activity(tmp_path: Path):
-    async with start_nodes(2, tmp_path) as nodes:
-        async with program(nodes[0]) as requestor, program(nodes[1]) as provider:
-            agreement_id = await agree(requestor, provider)
-            agent = asyncio.create_task(serve_one_activity(provider, agreement_id))
-            activity_id = await requestor.activity.create_activity(agreement_id, timeout_s=10)
-            await requestor.market.terminate_agreement(agreement_id, {"message": "enough"})
-            await asyncio.wait_for(agent, 10)
-            assert (await requestor.activity.get_state(activity_id)).current == "Terminated"
-            with pytest.raises(ApiError, match="Terminated"):
-                await requestor.activity.create_activity(agreement_id, timeout_s=5)
+    async with (
+        start_nodes(2, tmp_path) as nodes,
+        program(nodes[0]) as requestor,
+        program(nodes[1]) as provider,
+    ):
+        agreement_id = await agree(requestor, provider)
+        agent = asyncio.create_task(serve_one_activity(provider, agreement_id))
+        activity_id = await requestor.activity.create_activity(agreement_id, timeout_s=10)
+        await requestor.market.terminate_agreement(agreement_id, {"message": "enough"})
+        await asyncio.wait_for(agent, 10)
+        assert (await requestor.activity.get_state(activity_id)).current == "Terminated"
+        with pytest.raises(ApiError, match="Terminated"):
+            await requestor.activity.create_activity(agreement_id, timeout_s=5)
 
 
 @pytest.mark.chain
