@@ -30,7 +30,7 @@ async def perform(command: Command, environment: Environment, captured: Captured
     """Do ``command``. Raises GolemError when it does not succeed."""
     match command:
         case Deploy():
-            await environment.deploy(command.env)
+            await _deploy(command, environment)
         case Start():
             await environment.start()
         case Run():
@@ -45,6 +45,16 @@ async def perform(command: Command, environment: Environment, captured: Captured
                 why="Signing needs an SGX enclave, which this runtime does not have.",
                 next_step="Leave the command sign out.",
             )
+
+
+async def _deploy(command: Deploy, environment: Environment) -> None:
+    if command.net:
+        raise CommandFailed(
+            "This provider has no network for activities.",
+            why="The script's deploy command asks to join a private network.",
+            next_step="Leave `net` out, or demand the capability vpn (golem.runtime.capabilities=vpn).",
+        )
+    await environment.deploy(command.env)
 
 
 async def _run(command: Run, environment: Environment, captured: Captured, emit: Emit) -> None:

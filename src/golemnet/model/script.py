@@ -42,9 +42,14 @@ class Capture(msgspec.Struct, frozen=True):
 
 
 class Deploy(msgspec.Struct, frozen=True):
-    """Fetch the image and prepare the environment; ``env`` is added to the image's variables."""
+    """Fetch the image and prepare the environment.
+
+    ``env`` is added to the image's variables; ``net`` describes private networks to join, as the
+    activity API has them.
+    """
 
     env: Mapping[str, str] = {}
+    net: Sequence[Mapping[str, Any]] = ()
     progress: ProgressArgs | None = None
 
 

@@ -191,3 +191,28 @@ async def test_a_unit_goes_in_order_when_its_agent_dies(daemon, unit, tmp_path):
     agent.kill()
     await daemon.wait_for(lambda frame: isinstance(frame, StateChanged) and frame.state == "Terminated")
     await eventually(lambda: not unit.work_dir.exists() and traces(unit.work_dir) == [])
+
+
+async def test_an_unknown_image_is_told_with_its_hash_and_the_way_out(daemon, unit):
+    await unit.stop_now()
+    wrong = "0" * 56
+    unit.package = f"hash:sha3:{wrong}:{daemon.url}/download/{wrong}"
+    await unit.start()
+    (result,) = await daemon.run("one", {"deploy": {}}, {"start": {}})
+    assert result.result == "Error"
+    assert wrong in result.message
+    assert "404" in result.message
+    assert "Check the image's hash" in result.message
+
+
+async def test_an_image_is_fetched_once(daemon, unit):
+    await daemon.run("one", *DEPLOY)
+    await unit.stop_now()
+    await unit.start()
+    assert [result.result for result in await daemon.run("two", *DEPLOY)] == ["Ok", "Ok"]
+    assert daemon.downloads == 1
+
+
+async def test_private_networks_are_refused_with_a_reason(daemon, unit):
+    (result,) = await daemon.run("one", {"deploy": {"net": [{"id": "x", "ip": "10.0.0.2"}]}})
+    assert "no network" in result.message
