@@ -10,6 +10,7 @@ import sys
 import structlog
 
 from golemnet.daemon.logs import configure_logs
+from golemnet.daemon.memory import postpone_collection
 from golemnet.daemon.settings import load_settings
 from golemnet.errors import GolemError
 
@@ -21,6 +22,7 @@ def main() -> None:
         configure_logs(settings.log_level, as_json=settings.log_json)
         log = structlog.get_logger("golemnet.daemon")
         log.info("Starting yagna service!", data_dir=str(settings.data_dir))
+        postpone_collection()
         # The heavy imports come after the first line, so that whoever waits for it knows that we live.
         from golemnet.daemon.process import run_daemon
 

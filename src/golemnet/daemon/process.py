@@ -9,6 +9,7 @@ import signal
 import structlog
 
 from golemnet.daemon.lock import exclusive
+from golemnet.daemon.memory import settle
 from golemnet.daemon.node import Node
 from golemnet.daemon.settings import Settings
 from golemnet.errors import GolemError
@@ -56,6 +57,7 @@ async def _main(settings: Settings) -> None:
 
 async def _announce(node: Node) -> None:
     await node.ready.wait()
+    settle()
     announce_ready()
     log.info(
         "yagna is ready",
