@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from golemnet.model.keys import NodeKey
 from golemnet.net.memory import MemoryNetwork
 
 from golemnet.clock import SystemClock
@@ -19,6 +18,7 @@ from golemnet.daemon.activity.service import Activities
 from golemnet.daemon.activity.units import UnitLink
 from golemnet.database.database import Database
 from golemnet.database.outbox import Outbox
+from golemnet.model.keys import NodeKey
 from golemnet.rest.activity import ExeScriptCommandResult
 from golemnet.rest.errors import ApiError, BadRequest, Forbidden, Gone, NotFound, RequestTimeout
 from golemnet.rest.exeunit import Event, ExecBatch, Hello, Result, StateChanged, Stop, ToUnit, Usage
@@ -327,8 +327,8 @@ async def test_the_end_of_the_agreement_ends_the_activity_on_both_sides(pair: Pa
 async def test_a_provider_out_of_reach_is_endured_for_a_while_only(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("golemnet.daemon.activity.requestor.SILENCE_S", 0.2)
-    monkeypatch.setattr("golemnet.daemon.activity.requestor.PAUSE_S", 0.05)
+    monkeypatch.setattr("golemnet.daemon.activity.requested_batches.SILENCE_S", 0.2)
+    monkeypatch.setattr("golemnet.daemon.activity.requested_batches.PAUSE_S", 0.05)
     pair = Pair(tmp_path)
     async with pair.requestor.running():
         async with pair.provider.running():

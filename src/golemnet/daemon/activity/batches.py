@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from sqlalchemy import Connection
 
 from golemnet.clock import Clock
-from golemnet.daemon.activity import store
+from golemnet.daemon.activity import batch_store, store
+from golemnet.daemon.activity.batch_store import Batch
 from golemnet.daemon.activity.event_log import EventLog, EventLogs
 from golemnet.daemon.activity.messages import (
     MAX_SCRIPT_BYTES,
@@ -19,7 +20,7 @@ from golemnet.daemon.activity.messages import (
     StreamedEvent,
 )
 from golemnet.daemon.activity.states import State
-from golemnet.daemon.activity.store import Activity, Batch, Side
+from golemnet.daemon.activity.store import Activity, Side
 from golemnet.daemon.activity.units import Units
 from golemnet.daemon.events import Signal
 from golemnet.database.database import Database, after_commit
@@ -61,7 +62,7 @@ class Batches:
 
     async def pending(self, activity_id: str, known: set[str]) -> list[ExecBatch]:
         """The unfinished batches that an ExeUnit does not know."""
-        batches = await self._database.read(lambda c: store.unfinished(c, activity_id, Side.PROVIDER))
+        batches = await self._database.read(lambda c: batch_store.unfinished(c, activity_id, Side.PROVIDER))
         for batch in batches:
             # After a restart the log must begin with what was stored, before the unit adds to it.
             await self._log(activity_id, batch.batch_id)
@@ -87,7 +88,7 @@ class Batches:
     async def commands(self, activity: Activity) -> list[CommandView]:
         """The command that runs now, if one does."""
         batches = await self._database.read(
-            lambda c: store.unfinished(c, activity.activity_id, Side.PROVIDER)
+            lambda c: batch_store.unfinished(c, activity.activity_id, Side.PROVIDER)
         )
         if not batches or not self._units.is_connected(activity.activity_id):
             return []
@@ -134,15 +135,17 @@ class Batches:
         result = _bounded(reported.result)
 
         def add(connection: Connection) -> None:
-            if store.find_batch(connection, activity_id, Side.PROVIDER, reported.batch_id):
+            if batch_store.find_batch(connection, activity_id, Side.PROVIDER, reported.batch_id):
                 self._store(connection, activity_id, reported.batch_id, result)
 
         await self._database.write(add)
 
     def end_all(self, connection: Connection, activity: Activity, reason: str) -> None:
         """In the write that ends ``activity``: its unfinished batches end with an error."""
-        for batch in store.unfinished(connection, activity.activity_id, Side.PROVIDER):
-            done = store.results_from(connection, activity.activity_id, Side.PROVIDER, batch.batch_id, 0)
+        for batch in batch_store.unfinished(connection, activity.activity_id, Side.PROVIDER):
+            done = batch_store.results_from(
+                connection, activity.activity_id, Side.PROVIDER, batch.batch_id, 0
+            )
             result = ExeScriptCommandResult(
                 index=len(done),
                 event_date=self._clock.now(),
@@ -155,7 +158,7 @@ class Batches:
     def _store(
         self, connection: Connection, activity_id: str, batch_id: str, result: ExeScriptCommandResult
     ) -> None:
-        store.add_results(connection, activity_id, Side.PROVIDER, batch_id, [result])
+        batch_store.add_results(connection, activity_id, Side.PROVIDER, batch_id, [result])
 
         def tell() -> None:
             self._logs.add_result((activity_id, batch_id), result)
@@ -165,7 +168,7 @@ class Batches:
 
     async def _find(self, activity: Activity, batch_id: str) -> Batch:
         batch = await self._database.read(
-            lambda c: store.find_batch(c, activity.activity_id, Side.PROVIDER, batch_id)
+            lambda c: batch_store.find_batch(c, activity.activity_id, Side.PROVIDER, batch_id)
         )
         if batch is None:
             raise NotFound("There is no such batch.", activity_id=activity.activity_id, batch_id=batch_id)
@@ -173,7 +176,7 @@ class Batches:
 
     async def _read(self, activity_id: str, batch_id: str, first: int) -> list[ExeScriptCommandResult]:
         return await self._database.read(
-            lambda c: store.results_from(c, activity_id, Side.PROVIDER, batch_id, first)
+            lambda c: batch_store.results_from(c, activity_id, Side.PROVIDER, batch_id, first)
         )
 
 
@@ -195,9 +198,9 @@ def _accept(connection: Connection, batch: Batch) -> bool:
     if activity is None or activity.state is State.TERMINATED or activity.destroying:
         reason = activity.reason if activity else None
         raise Gone("The activity has ended.", why=reason or "", activity_id=batch.activity_id)
-    if len(store.unfinished(connection, batch.activity_id, Side.PROVIDER)) >= MAX_WAITING:
+    if len(batch_store.unfinished(connection, batch.activity_id, Side.PROVIDER)) >= MAX_WAITING:
         raise BadRequest(f"{MAX_WAITING} batches wait already.", next_step="Wait for their results.")
-    return store.add_batch(connection, batch)
+    return batch_store.add_batch(connection, batch)
 
 
 def _has(results: list[ExeScriptCommandResult], wanted: int | None) -> bool:

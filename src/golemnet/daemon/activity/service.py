@@ -11,12 +11,13 @@ import structlog
 from sqlalchemy import Connection
 
 from golemnet.clock import Clock
-from golemnet.daemon.activity import peers, store
+from golemnet.daemon.activity import batch_store, peers, store
 from golemnet.daemon.activity.agreements import Agreements
 from golemnet.daemon.activity.batches import Batches
 from golemnet.daemon.activity.messages import DESTROY, CommandView, StateView, StreamedEvent, UsageView
 from golemnet.daemon.activity.peers import ProviderPeer
 from golemnet.daemon.activity.provider import RESTART_GRACE_S, UNIT_GRACE_S, ProviderSide, view
+from golemnet.daemon.activity.requested_batches import RequestedBatches
 from golemnet.daemon.activity.requestor import RequestorSide
 from golemnet.daemon.activity.states import State
 from golemnet.daemon.activity.store import Activity, ActivityEvent, Side
@@ -52,7 +53,8 @@ class Activities:
             network.node_id, database, clock, agreements, self._units, self.batches, changed
         )
         peer = ProviderPeer(network)
-        self.requestor = RequestorSide(database, outbox, clock, agreements, peer, changed)
+        self.requested = RequestedBatches(database, clock, peer)
+        self.requestor = RequestorSide(database, outbox, clock, agreements, peer, self.requested, changed)
         peers.serve(network, self.provider, self.batches)
 
     def effects(self) -> dict[str, Handler]:
@@ -62,7 +64,7 @@ class Activities:
     async def run(self, ready: asyncio.Event) -> None:
         """Watch the activities that run here until cancelled; ExeUnits get some seconds to come back."""
         before = self._clock.now() - KEPT
-        await self._database.write(lambda connection: store.forget(connection, before))
+        await self._database.write(lambda connection: _forget(connection, before))
         async with asyncio.TaskGroup() as self._tasks:
             for activity in await self.provider.live():
                 self._spawn(self.provider.watch(activity.activity_id, RESTART_GRACE_S))
@@ -81,19 +83,19 @@ class Activities:
 
     async def exec(self, activity_id: str, script: str) -> str:
         """Send a batch of commands; its id."""
-        return await self.requestor.exec(await self.requestor.get(activity_id), script)
+        return await self.requested.exec(await self.requestor.get(activity_id), script)
 
     async def results(
         self, activity_id: str, batch_id: str, wanted: int | None, timeout_s: float
     ) -> list[ExeScriptCommandResult]:
         """All results of a batch so far; waits for the one of index ``wanted`` (None: the last)."""
         activity = await self.requestor.get(activity_id)
-        return await self.requestor.results(activity, batch_id, wanted, timeout_s)
+        return await self.requested.results(activity, batch_id, wanted, timeout_s)
 
     async def events(self, activity_id: str, batch_id: str) -> AsyncIterator[StreamedEvent]:
         """The events of a batch from its first, as they happen."""
         activity = await self.requestor.get(activity_id)
-        async for event in self.requestor.events(activity, batch_id):
+        async for event in self.requested.events(activity, batch_id):
             yield event
 
     async def destroy(self, activity_id: str, timeout_s: float) -> None:
@@ -208,3 +210,7 @@ class Activities:
 
 def _is_ours(activity: Activity) -> bool:
     return activity.side is Side.PROVIDER
+
+
+def _forget(connection: Connection, before: datetime) -> None:
+    batch_store.forget(connection, store.forget(connection, before))
