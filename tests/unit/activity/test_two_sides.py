@@ -195,6 +195,7 @@ async def test_usage_and_running_command_are_told(pair: Pair):
     activity_id, unit = await pair.start()
     batch_id = await pair.requestor.activities.exec(activity_id, SCRIPT)
     await unit.result(batch_id, 0)
+    await pair.requestor.activities.results(activity_id, batch_id, 0, 5)
     at = datetime.now(UTC)
     await unit.say(Usage([1.5, 2.5], at))
     usage = await pair.requestor.activities.usage(activity_id, 5)
@@ -288,6 +289,50 @@ async def test_a_unit_that_does_not_come_back_after_a_restart(
         [created] = await pair.provider.activities.provider_events(None, 0, 1)
         [event] = await pair.provider.activities.provider_events(created.at, 5, 10)
         assert (event.kind, event.activity_id) == ("DestroyActivity", activity_id)
+
+
+async def test_the_last_result_counts_though_the_end_comes_at_once(pair: Pair):
+    activity_id, unit = await pair.start()
+    batch_id = await pair.requestor.activities.exec(activity_id, SCRIPT)
+    for index in range(3):
+        await unit.result(batch_id, index, last=index == 2)
+    await unit.say(StateChanged("Terminated", "done"))
+    results = await pair.requestor.activities.results(activity_id, batch_id, None, 5)
+    assert [each.result for each in results] == ["Ok", "Ok", "Ok"]
+
+
+async def test_results_can_be_had_after_the_end_was_seen(pair: Pair):
+    activity_id, unit = await pair.start()
+    requestor = pair.requestor.activities
+    finished = await requestor.exec(activity_id, SCRIPT)
+    broken = await requestor.exec(activity_id, SCRIPT)
+    for index in range(3):
+        await unit.result(finished, index, last=index == 2)
+    await unit.say(StateChanged("Terminated", "out of memory"))
+    assert (await requestor.state(activity_id, 5)).state == "Terminated"
+    assert len(await requestor.results(activity_id, finished, None, 5)) == 3
+    [failed] = await requestor.results(activity_id, broken, None, 5)
+    assert "out of memory" in (failed.message or "")
+
+
+async def test_polling_an_activity_that_is_destroyed_does_not_wait_for_ever(pair: Pair):
+    activity_id, unit = await pair.start()
+    requestor = pair.requestor.activities
+    batch_id = await requestor.exec(activity_id, SCRIPT)
+    await requestor.destroy(activity_id, 0)
+    with pytest.raises(Gone):
+        await requestor.results(activity_id, batch_id, None, 5)
+    await unit.say(StateChanged("Terminated", "stopped"))
+    [ended] = await requestor.results(activity_id, batch_id, None, 5)
+    assert ended.is_batch_finished
+
+
+async def test_a_late_answer_does_not_bring_an_activity_back(pair: Pair):
+    activity_id, _ = await pair.start()
+    requestor = pair.requestor.activities
+    known = await requestor.requestor.get(activity_id)
+    await asyncio.gather(requestor.destroy(activity_id, 0), requestor.requestor.state(known, 5))
+    assert (await requestor.state(activity_id, 5)).state == "Terminated"
 
 
 async def test_a_stranger_learns_nothing(pair: Pair):

@@ -92,10 +92,12 @@ def add_results(
 ) -> None:
     """Store ``results``; those that are known already stay as they are."""
     table = activity_result_table
-    known = {result.index for result in results_from(connection, activity_id, side, batch_id, 0)}
+    mine = _batch(table, activity_id, side, batch_id)
+    known = set(connection.execute(select(table.c.index).where(mine)).scalars())
     key = {"activity_id": activity_id, "side": side, "batch_id": batch_id}
     for result in results:
         if result.index not in known:
+            known.add(result.index)
             connection.execute(insert(table).values(**key, index=result.index, body=encode(result)))
     if any(result.is_batch_finished for result in results):
         finished = _batch(activity_batch_table, activity_id, side, batch_id)

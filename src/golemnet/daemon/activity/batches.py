@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from typing import Any
 
 from sqlalchemy import Connection
 
@@ -34,6 +36,9 @@ MAX_WAITING = 256
 MAX_RESULT_BYTES = 2 * 1024 * 1024
 LONGEST_POLL_S = 60.0
 STREAM_PAUSE_S = 30.0
+GATHER_S = 0.01
+
+Arrived = tuple[str, str, ExeScriptCommandResult]
 
 
 class Batches:
@@ -45,6 +50,8 @@ class Batches:
         self._units = units
         self._changed = changed
         self._logs = EventLogs()
+        self._arrived: list[Arrived] = []
+        self._storing = asyncio.Lock()
 
     async def exec(self, activity: Activity, wanted: Exec) -> None:
         """Store a batch and hand it to the ExeUnit. A batch that is known is not taken twice.
@@ -130,15 +137,31 @@ class Batches:
         log.add(StreamedEvent(event.index, event.at, event.kind))
         self._changed.fire(_key(activity_id, event.batch_id))
 
-    async def on_result(self, activity_id: str, reported: Result) -> None:
-        """Store the result of a command."""
-        result = _bounded(reported.result)
+    def on_result(self, activity_id: str, reported: Result) -> Coroutine[Any, Any, None]:
+        """Take the result of a command; the caller runs what is returned, which stores it.
 
-        def add(connection: Connection) -> None:
-            if batch_store.find_batch(connection, activity_id, Side.PROVIDER, reported.batch_id):
-                self._store(connection, activity_id, reported.batch_id, result)
+        It is stored together with those that come right after it. Until then nobody is told of it; the
+        ExeUnit repeats it if this node dies before.
+        """
+        self._arrived.append((activity_id, reported.batch_id, _bounded(reported.result)))
+        return self._flush_soon(0.0 if reported.result.is_batch_finished else GATHER_S)
 
-        await self._database.write(add)
+    async def _flush_soon(self, delay_s: float) -> None:
+        if delay_s:
+            await self._clock.sleep(delay_s)
+        await self.flush()
+
+    async def flush(self) -> None:
+        """Store the results that have been taken."""
+        async with self._storing:
+            arrived, self._arrived = self._arrived, []
+            if arrived:
+                await self._database.write(lambda connection: self._store_known(connection, arrived))
+
+    def _store_known(self, connection: Connection, arrived: list[Arrived]) -> None:
+        for activity_id, batch_id, result in arrived:
+            if batch_store.find_batch(connection, activity_id, Side.PROVIDER, batch_id):
+                self._store(connection, activity_id, batch_id, result)
 
     def end_all(self, connection: Connection, activity: Activity, reason: str) -> None:
         """In the write that ends ``activity``: its unfinished batches end with an error."""

@@ -11,6 +11,7 @@ from golemnet.clock import Clock
 from golemnet.daemon.activity import store
 from golemnet.daemon.activity.agreements import Agreements, approved
 from golemnet.daemon.activity.batches import Batches
+from golemnet.daemon.activity.known import KnownActivities
 from golemnet.daemon.activity.messages import Create, StateView
 from golemnet.daemon.activity.states import Event, State, event_of, step
 from golemnet.daemon.activity.store import Activity, ActivityEvent, Side
@@ -48,6 +49,7 @@ class ProviderSide:
     ) -> None:
         self._node_id = node_id
         self._database = database
+        self._known = KnownActivities(database, Side.PROVIDER)
         self._clock = clock
         self._agreements = agreements
         self._units = units
@@ -82,7 +84,7 @@ class ProviderSide:
         agreement = await approved(self._agreements, wanted.agreement_id)
         if (agreement.requestor_id, agreement.provider_id) != (caller, self._node_id):
             raise NotFound("There is no such agreement.", agreement_id=wanted.agreement_id)
-        known = await self._database.read(lambda c: store.find(c, wanted.activity_id, Side.PROVIDER))
+        known = await self._known.find(wanted.activity_id)
         if known and known.agreement_id != wanted.agreement_id:
             raise BadRequest("This activity id is taken.")
         return known or Activity(
@@ -118,7 +120,7 @@ class ProviderSide:
             current = store.find(connection, activity.activity_id, Side.PROVIDER)
             if current is None or current.destroying:
                 return
-            store.change(connection, activity.activity_id, Side.PROVIDER, destroying=True)
+            self._known.change(connection, activity.activity_id, destroying=True)
             self._tell_agent(connection, activity, DESTROYED)
 
         await self._database.write(mark)
@@ -144,8 +146,9 @@ class ProviderSide:
         if event is Event.ENDED:
             await self.end(activity_id, reason or "The ExeUnit has ended.", error=error, tell_agent=False)
             return
-        await self.get(activity_id)
-        await self._apply(activity_id, event)
+        activity = await self.get(activity_id)
+        if step(activity.state, event) is not activity.state:
+            await self._apply(activity_id, event)
 
     async def lost(self, activity_id: str) -> None:
         """Note that the connection to the ExeUnit broke."""
@@ -156,7 +159,7 @@ class ProviderSide:
             activity = store.find(connection, activity_id, Side.PROVIDER)
             if activity is None:
                 return
-            store.change(connection, activity_id, Side.PROVIDER, state=step(activity.state, event))
+            self._known.change(connection, activity_id, state=step(activity.state, event))
             self._wake(connection, activity_id)
 
         await self._database.write(change)
@@ -164,7 +167,7 @@ class ProviderSide:
     async def used(self, activity_id: str, usage: Usage) -> None:
         """Note usage counters."""
         values = {"counters": encode(usage.counters), "counted": usage.at}
-        await self._database.write(lambda c: store.change(c, activity_id, Side.PROVIDER, **values))
+        await self._database.write(lambda c: self._known.change(c, activity_id, **values))
 
     async def end(
         self, activity_id: str, reason: str, *, error: str | None = None, tell_agent: bool = True
@@ -177,12 +180,13 @@ class ProviderSide:
                 return
             state, now = step(activity.state, Event.ENDED), self._clock.now()
             values = {"state": state, "reason": reason, "error_message": error, "ended": now}
-            store.change(connection, activity_id, Side.PROVIDER, **values)
+            self._known.change(connection, activity_id, **values)
             self._batches.end_all(connection, activity, error or reason)
             if tell_agent and not activity.destroying:
                 self._tell_agent(connection, activity, DESTROYED)
             self._wake(connection, activity_id)
 
+        await self._batches.flush()
         await self._database.write(change)
         log.info("activity ended", activity_id=activity_id, reason=reason)
 
@@ -204,7 +208,7 @@ class ProviderSide:
 
     async def get(self, activity_id: str) -> Activity:
         """The activity. Raises ``NotFound``."""
-        activity = await self._database.read(lambda c: store.find(c, activity_id, Side.PROVIDER))
+        activity = await self._known.find(activity_id)
         if activity is None:
             raise NotFound("There is no such activity.", activity_id=activity_id)
         return activity

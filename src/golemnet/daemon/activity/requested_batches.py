@@ -6,6 +6,8 @@ import time
 import uuid
 from collections.abc import AsyncIterator
 
+from sqlalchemy import Connection
+
 from golemnet.clock import Clock
 from golemnet.daemon.activity import batch_store
 from golemnet.daemon.activity.batch_store import Batch
@@ -62,18 +64,21 @@ class RequestedBatches:
 
         Raises:
             NotFound: no such batch.
+            Gone: the activity has ended, and the provider's node has no more results of it.
             InternalError: the provider's node has been out of reach for a while.
         """
-        batch = await self._batch(activity, batch_id)
-        deadline = time.monotonic() + timeout_s
-        while True:
-            results = await self._stored(activity, batch_id)
-            if batch.finished or _complete(results, wanted) or not _is_live(activity):
-                return results
+        batch, results = await self._stored(activity, batch_id)
+        deadline = time.monotonic() + (timeout_s if _is_live(activity) else 0.0)
+        while not (batch.finished or _complete(results, wanted)):
             left = max(deadline - time.monotonic(), 0.0)
             page = await self._ask(activity, batch, len(results), wanted, left)
+            results += page.results
             if time.monotonic() >= deadline and not page.more:
-                return await self._stored(activity, batch_id)
+                break
+        if not _complete(results, wanted):
+            # A program that polls on for results that never come would wait for ever.
+            _check_live(activity)
+        return results
 
     async def _ask(
         self, activity: Activity, batch: Batch, first: int, wanted: int | None, timeout_s: float
@@ -93,7 +98,7 @@ class RequestedBatches:
                 c, activity.activity_id, Side.REQUESTOR, batch.batch_id, results
             )
         )
-        return page
+        return ResultPage(results, page.more)
 
     def _endure(self, activity_id: str, error: ApiError) -> None:
         """Put up with a silent node for some seconds (it may be restarting), then raise ``error``."""
@@ -103,23 +108,21 @@ class RequestedBatches:
 
     async def events(self, activity: Activity, batch_id: str) -> AsyncIterator[StreamedEvent]:
         """The events of a batch from its first, as they happen; ends with the batch."""
-        await self._batch(activity, batch_id)
+        await self._stored(activity, batch_id)
         wanted = StreamRequest(activity.activity_id, batch_id)
         async for event in self._peer.events(_provider(activity), wanted):
             yield event
 
-    async def _batch(self, activity: Activity, batch_id: str) -> Batch:
-        batch = await self._database.read(
-            lambda c: batch_store.find_batch(c, activity.activity_id, Side.REQUESTOR, batch_id)
-        )
+    async def _stored(self, activity: Activity, batch_id: str) -> tuple[Batch, list[ExeScriptCommandResult]]:
+        def read(connection: Connection) -> tuple[Batch | None, list[ExeScriptCommandResult]]:
+            key = (activity.activity_id, Side.REQUESTOR, batch_id)
+            found = batch_store.find_batch(connection, *key)
+            return found, batch_store.results_from(connection, *key, 0)
+
+        batch, results = await self._database.read(read)
         if batch is None:
             raise NotFound("There is no such batch.", activity_id=activity.activity_id, batch_id=batch_id)
-        return batch
-
-    async def _stored(self, activity: Activity, batch_id: str) -> list[ExeScriptCommandResult]:
-        return await self._database.read(
-            lambda c: batch_store.results_from(c, activity.activity_id, Side.REQUESTOR, batch_id, 0)
-        )
+        return batch, results
 
 
 def _complete(results: list[ExeScriptCommandResult], wanted: int | None) -> bool:

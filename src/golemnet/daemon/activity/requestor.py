@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 from golemnet.clock import Clock
 from golemnet.daemon.activity import store
 from golemnet.daemon.activity.agreements import Agreements, approved
+from golemnet.daemon.activity.known import KnownActivities
 from golemnet.daemon.activity.messages import (
     DESTROY,
     CommandView,
@@ -50,6 +51,7 @@ class RequestorSide:
         changed: Signal[str],
     ) -> None:
         self._database = database
+        self._known = KnownActivities(database, Side.REQUESTOR)
         self._outbox = outbox
         self._clock = clock
         self._agreements = agreements
@@ -141,7 +143,7 @@ class RequestorSide:
 
     async def get(self, activity_id: str) -> Activity:
         """The activity. Raises ``NotFound``."""
-        activity = await self._database.read(lambda c: store.find(c, activity_id, Side.REQUESTOR))
+        activity = await self._known.find(activity_id)
         if activity is None:
             raise NotFound("There is no such activity.", activity_id=activity_id)
         return activity
@@ -149,7 +151,7 @@ class RequestorSide:
     async def _end(self, activity_id: str, reason: str) -> None:
         def change(connection: Connection) -> None:
             values = {"state": State.TERMINATED, "reason": reason, "ended": self._clock.now()}
-            store.change(connection, activity_id, Side.REQUESTOR, **values)
+            self._known.change(connection, activity_id, **values)
             self._outbox.put(connection, DESTROY, activity_id, b"")
             after_commit(connection, lambda: self._changed.fire(activity_id))
 
@@ -161,9 +163,18 @@ class RequestorSide:
             state = State(view.state)
         except ValueError as error:
             raise InternalError("The provider reports a state that does not exist.") from error
+        if state is activity.state:
+            return
         ended = self._clock.now() if state is State.TERMINATED else None
         values = {"state": state, "reason": view.reason, "error_message": view.error_message, "ended": ended}
-        await self._database.write(lambda c: store.change(c, activity.activity_id, Side.REQUESTOR, **values))
+
+        def change(connection: Connection) -> None:
+            current = store.find(connection, activity.activity_id, Side.REQUESTOR)
+            # The answer may be older than our own ending of the activity.
+            if current is not None and _is_live(current):
+                self._known.change(connection, activity.activity_id, **values)
+
+        await self._database.write(change)
 
 
 def _is_live(activity: Activity) -> bool:

@@ -73,7 +73,7 @@ class Activities:
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         assert self._tasks is not None
-        self._tasks.create_task(work)
+        self._tasks.create_task(_reported(work))
 
     # -- programs ------------------------------------------------------------------------------------------
 
@@ -197,7 +197,7 @@ class Activities:
             case Event():
                 self.batches.on_event(activity_id, frame)
             case Result():
-                await self.batches.on_result(activity_id, frame)
+                self._spawn(self.batches.on_result(activity_id, frame))
 
     async def _greet(self, activity_id: str, link: UnitLink, hello: Hello) -> None:
         if hello.state != State.NEW:
@@ -210,6 +210,14 @@ class Activities:
 
 def _is_ours(activity: Activity) -> bool:
     return activity.side is Side.PROVIDER
+
+
+async def _reported(work: Coroutine[Any, Any, None]) -> None:
+    """``work``; its failure concerns one activity and must not end the others."""
+    try:
+        await work
+    except Exception:
+        log.exception("work for an activity failed")
 
 
 def _forget(connection: Connection, before: datetime) -> None:

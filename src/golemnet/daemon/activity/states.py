@@ -57,7 +57,11 @@ STEPS: dict[tuple[State, Event], State] = {
     **{(state, Event.ENDED): State.TERMINATED for state in LIVE},
 }
 
-LATE = {(State.TERMINATED, event) for event in Event} | {(State.NEW, Event.LOST)}
+# An ExeUnit repeats reports after a reconnection, so an earlier one may come after a later one.
+LATE = {(State.TERMINATED, event) for event in Event} | {
+    (State.NEW, Event.LOST),
+    (State.READY, Event.DEPLOYED),
+}
 
 _REPORTS = {
     State.INITIALIZED: Event.INITIALIZED,

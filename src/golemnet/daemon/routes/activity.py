@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import msgspec
+import structlog
 from aiohttp import WSMsgType, web
 
 from golemnet.daemon.activity.messages import StreamedEvent
@@ -21,6 +22,7 @@ from golemnet.daemon.routes.codec import (
     limit_of,
     timeout_of,
 )
+from golemnet.errors import GolemError
 from golemnet.rest.activity import (
     PREFIX,
     ActivityState,
@@ -41,6 +43,8 @@ UNIT_HEARTBEAT_S = 20.0
 EVENT_STREAM = "text/event-stream"
 
 NewActivity: Any = str | CreateActivityRequest
+
+log = structlog.get_logger(__name__)
 
 
 def routes(activities: Activities) -> list[web.RouteDef]:
@@ -178,10 +182,13 @@ async def _listen(
             return
         try:
             frame = decode_from_unit(message.data)
+            await activities.on_frame(activity_id, link, frame)
         except msgspec.DecodeError:
             await socket.close(message=b"not a frame")
             return
-        await activities.on_frame(activity_id, link, frame)
+        except GolemError as error:
+            # The answer is a WebSocket by now: an error cannot become a status any more.
+            log.warning("a report was refused", activity_id=activity_id, why=str(error))
 
 
 async def _stream(
