@@ -24,7 +24,6 @@ from golemnet.daemon.market.messages import (
     Commitment,
     Ending,
     check_reason,
-    document_id,
     pack,
     unpack,
 )

@@ -10,7 +10,7 @@ import msgspec
 from sqlalchemy import Connection, delete, func, insert, select, update
 
 from golemnet.daemon.market.states import FAILED, AgreementState, Role
-from golemnet.daemon.market.store import agreement_event_table, agreement_table
+from golemnet.daemon.market.store import agreement_event_table, agreement_table, fields
 
 WITH_DEADLINE = (AgreementState.PROPOSAL, AgreementState.PENDING)
 # In Approving the requestor's node knows whether the deadline was met: it is asked, the clock is not.
@@ -86,7 +86,7 @@ def find_agreement(connection: Connection, agreement_id: str) -> StoredAgreement
     """The agreement, or None."""
     mine = agreement_table.c.agreement_id == agreement_id
     row = connection.execute(select(agreement_table).where(mine)).first()
-    return None if row is None else _agreement(row._mapping)
+    return None if row is None else _agreement(fields(row))
 
 
 def live_agreement_of(connection: Connection, proposal_id: str) -> StoredAgreement | None:
@@ -94,7 +94,7 @@ def live_agreement_of(connection: Connection, proposal_id: str) -> StoredAgreeme
     made_of_it = agreement_table.c.proposal_id == proposal_id
     alive = agreement_table.c.state.not_in(FAILED)
     row = connection.execute(select(agreement_table).where(made_of_it & alive)).first()
-    return None if row is None else _agreement(row._mapping)
+    return None if row is None else _agreement(fields(row))
 
 
 def list_agreements(
@@ -116,7 +116,7 @@ def list_agreements(
         query = query.where(table.created > after)
     if app_session_id is not None:
         query = query.where(table.app_session_id == app_session_id)
-    return [_agreement(row._mapping) for row in connection.execute(query)]
+    return [_agreement(fields(row)) for row in connection.execute(query)]
 
 
 def deadlines(connection: Connection) -> list[tuple[str, datetime]]:
@@ -146,7 +146,7 @@ def agreement_events(
         query = query.where(table.at > after)
     if app_session_id is not None:
         query = query.where(table.app_session_id == app_session_id)
-    return [_event(row._mapping) for row in connection.execute(query)]
+    return [_event(fields(row)) for row in connection.execute(query)]
 
 
 def remove_old_agreements(connection: Connection, before: datetime) -> None:

@@ -41,6 +41,7 @@ REFUSED = "refused"
 NOT_FOUND = "not-found"
 CANCELLED = "cancelled"
 EXPIRED = "expired"
+BUSY = "busy"
 FINAL = frozenset({REFUSED, NOT_FOUND, CANCELLED, EXPIRED})
 
 MAX_ANNOUNCED = 256

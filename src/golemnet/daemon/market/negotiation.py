@@ -133,7 +133,7 @@ class Negotiation:
             state=ProposalState.INITIAL,
             offer_id=offer.offer_id,
             demand_id=demand_id,
-            requestor_id=self._key.node_id,
+            requestor_id=str(self._key.node_id),
             provider_id=offer.provider_id,
             issuer=Role.PROVIDER,
             previous=None,

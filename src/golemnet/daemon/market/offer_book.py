@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from golemnet.daemon.market.messages import MAX_ID, OFFER_DOCUMENT, WITHDRAWAL_DOCUMENT, Withdrawal
+from golemnet.errors import GolemError
 from golemnet.model.constraints import Constraint, parse
 from golemnet.model.documents import Signed, open_signed
 from golemnet.model.keys import sha3_256
@@ -185,7 +186,7 @@ def _opened(document: Signed) -> Offer:
     try:
         offer = msgspec.msgpack.decode(document.body, type=Offer)
         return open_signed(document, OFFER_DOCUMENT, Offer, NodeId.parse(offer.provider_id))
-    except (msgspec.DecodeError, ValueError) as error:
+    except (GolemError, msgspec.DecodeError, ValueError) as error:
         raise BadOffer(f"The offer cannot be read: {error}.") from error
 
 
@@ -194,11 +195,13 @@ def _opened_withdrawal(document: Signed) -> Withdrawal:
         withdrawal = msgspec.msgpack.decode(document.body, type=Withdrawal)
         provider = NodeId.parse(withdrawal.provider_id)
         return open_signed(document, WITHDRAWAL_DOCUMENT, Withdrawal, provider)
-    except (msgspec.DecodeError, ValueError) as error:
+    except (GolemError, msgspec.DecodeError, ValueError) as error:
         raise BadOffer(f"The withdrawal cannot be read: {error}.") from error
 
 
 def _checked(offer: Offer, now: datetime) -> Constraint:
+    if not offer.verify_id():
+        raise BadOffer("The offer's id is not the hash of its content.")
     if offer.created > now + MAX_CLOCK_SKEW:
         raise BadOffer("The offer is from the future.")
     if offer.expires - offer.created > MAX_LIFE:

@@ -10,18 +10,22 @@ from collections.abc import Awaitable, Callable
 from itertools import islice
 from typing import Generic, TypeVar
 
+import structlog
+
 from golemnet.model.node_id import NodeId
 
 MAX_PEERS = 512
 
 T = TypeVar("T")
 
+log = structlog.get_logger(__name__)
+
 
 class PeerQueues(Generic[T]):
     """Items to be worked off per peer; an item that is queued already is not queued twice.
 
     Args:
-        work: does a batch; it handles its own errors.
+        work: does a batch. It handles the errors that it expects; others are logged, and cost the batch.
         batch: the most items in one call of ``work``.
         capacity: the most items that wait per peer; more are dropped.
     """
@@ -38,6 +42,10 @@ class PeerQueues(Generic[T]):
     def start(self, group: asyncio.TaskGroup) -> None:
         """Work in ``group`` from now on; what was put before is dropped."""
         self._group = group
+
+    def stop(self) -> None:
+        """Take no more items."""
+        self._group = None
 
     def put(self, peer: NodeId, item: T) -> bool:
         """Queue ``item`` for ``peer``; False if there is no room for it."""
@@ -62,6 +70,13 @@ class PeerQueues(Generic[T]):
                 items = list(islice(queue, self._batch))
                 for item in items:
                     del queue[item]
-                await self._work(peer, items)
+                await self._try(peer, items)
         finally:
             del self._queues[peer]
+
+    async def _try(self, peer: NodeId, items: list[T]) -> None:
+        try:
+            await self._work(peer, items)
+        except Exception:
+            # What a stranger sends must not be able to end this node.
+            log.exception("work for a peer failed", node=peer)

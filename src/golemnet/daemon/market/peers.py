@@ -9,6 +9,7 @@ from golemnet.daemon.market.messages import (
     AGREEMENT_APPROVED,
     AGREEMENT_ENDED,
     AGREEMENT_PROPOSED,
+    BUSY,
     PROPOSAL,
     PROPOSAL_REJECTED,
     REFUSED,
@@ -27,8 +28,13 @@ from golemnet.net.network import Network
 Take = Callable[[NodeId, Signed], Awaitable[Signed | None]]
 
 
-def serve(network: Network, proposals: ProposalReceiver, agreements: AgreementReceiver) -> None:
-    """Take the messages of other nodes from ``network``."""
+def serve(
+    network: Network,
+    proposals: ProposalReceiver,
+    agreements: AgreementReceiver,
+    is_ready: Callable[[], bool],
+) -> None:
+    """Take the messages of other nodes from ``network``; before ``is_ready`` they are asked to come again."""
     takers: Mapping[str, Take] = {
         PROPOSAL: proposals.proposed,
         PROPOSAL_REJECTED: proposals.rejected,
@@ -37,11 +43,13 @@ def serve(network: Network, proposals: ProposalReceiver, agreements: AgreementRe
         AGREEMENT_ENDED: agreements.ended,
     }
     for method, take in takers.items():
-        network.handle(method, _handler(take))
+        network.handle(method, _handler(take, is_ready))
 
 
-def _handler(take: Take) -> Callable[[NodeId, bytes], Awaitable[bytes]]:
+def _handler(take: Take, is_ready: Callable[[], bool]) -> Callable[[NodeId, bytes], Awaitable[bytes]]:
     async def handle(caller: NodeId, body: bytes) -> bytes:
+        if not is_ready():
+            raise RemoteError(BUSY, "The node is starting.")
         document = unpack(body, Signed)
         try:
             answer = await take(caller, document)

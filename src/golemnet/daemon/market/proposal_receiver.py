@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 
 from golemnet.daemon.market import proposal_store
 from golemnet.daemon.market.messages import (
+    BUSY,
     EXPIRED,
     NOT_FOUND,
     PROPOSAL_DOCUMENT,
@@ -33,7 +34,6 @@ from golemnet.net.errors import RemoteError
 from golemnet.rest.errors import NotFound
 
 MAX_WAITING_EVENTS = 1000
-BUSY = "busy"
 
 
 class ProposalReceiver:

@@ -11,7 +11,7 @@ import msgspec
 from sqlalchemy import Connection, delete, func, insert, select, update
 
 from golemnet.daemon.market.states import ProposalEvent, ProposalState, Role, step_proposal
-from golemnet.daemon.market.store import agreement_table, event_table, proposal_table
+from golemnet.daemon.market.store import agreement_table, event_table, fields, proposal_table
 
 
 class StoredProposal(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,7 +77,7 @@ def find_proposal(connection: Connection, proposal_id: str) -> StoredProposal | 
     row = connection.execute(
         select(proposal_table).where(proposal_table.c.proposal_id == proposal_id)
     ).first()
-    return None if row is None else _proposal(row._mapping)
+    return None if row is None else _proposal(fields(row))
 
 
 def _proposal(row: Any) -> StoredProposal:
@@ -129,7 +129,7 @@ def take_events(connection: Connection, subscription_id: str, limit: int) -> lis
     mine = event_table.c.subscription_id == subscription_id
     rows = connection.execute(select(event_table).where(mine).order_by(event_table.c.id).limit(limit)).all()
     _remove_events(connection, (row.id for row in rows))
-    return [_event(row._mapping) for row in rows]
+    return [_event(fields(row)) for row in rows]
 
 
 def _remove_events(connection: Connection, ids: Iterable[int]) -> None:

@@ -63,6 +63,7 @@ class Publications:
         self._open: dict[str, Subscription] = {}
         self._offers: dict[str, Offer] = {}
         self._ended: dict[str, None] = {}
+        self.is_loaded = False
 
     @property
     def offers(self) -> list[Offer]:
@@ -137,7 +138,7 @@ class Publications:
         await self._end(subscription)
 
     def _withdrawal(self, subscription: Subscription) -> Signed:
-        withdrawal = Withdrawal(subscription.subscription_id, self._key.node_id, subscription.expires)
+        withdrawal = Withdrawal(subscription.subscription_id, str(self._key.node_id), subscription.expires)
         return sign(WITHDRAWAL_DOCUMENT, withdrawal, self._key)
 
     async def _end(self, subscription: Subscription) -> None:
@@ -158,19 +159,20 @@ class Publications:
                 await self._end(subscription)
 
     async def load(self) -> None:
-        """Publish again what was published before a restart."""
+        """Publish again what was published before a restart; ``is_loaded`` says that it is done."""
         for subscription in await self._database.read(store.subscriptions):
             self._remember(subscription)
             if subscription.kind is Kind.OFFER:
                 self._load_offer(subscription)
             else:
                 await self._load_demand(subscription)
+        self.is_loaded = True
 
     def _load_offer(self, subscription: Subscription) -> None:
         document = msgspec.msgpack.decode(subscription.body, type=Signed)
-        known = self._spread.publish(document)
-        if known is not None:
-            self._offers[known.offer.offer_id] = known.offer
+        self._offers[subscription.subscription_id] = msgspec.msgpack.decode(document.body, type=Offer)
+        # A neighbour may have told us of it already.
+        self._spread.publish(document)
 
     async def _load_demand(self, subscription: Subscription) -> None:
         demand = msgspec.msgpack.decode(subscription.body, type=Demand)

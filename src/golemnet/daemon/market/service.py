@@ -1,7 +1,7 @@
 """The market service of a node: offers and demands, negotiation, agreements, for both sides.
 
-``publications``, ``negotiation``, ``agreements`` and ``scans`` are what programs use; this module builds them,
-runs what has to run, and answers the other services of the node.
+``publications``, ``negotiation``, ``agreements`` and ``scans`` are what programs use; this module builds
+them, runs what has to run, and answers the other services of the node.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
+from functools import partial
 
 from sqlalchemy import Connection
 
@@ -78,7 +79,7 @@ class Market:
         proposals = ProposalReceiver(key.node_id, database, self.negotiation, self.publications)
         receiver = AgreementReceiver(key, clock, database, steps, self.negotiation, self.publications)
         follows.update(peers.follow_ups(self.negotiation, receiver))
-        peers.serve(network, proposals, receiver)
+        peers.serve(network, proposals, receiver, lambda: self.publications.is_loaded)
 
     def effects(self) -> dict[str, Handler]:
         """What the outbox hands to this service."""
@@ -145,7 +146,7 @@ class Market:
             now = await self._alarm.ring()
             await self._expire(now)
             if now >= next_cleaning:
-                await self._database.write(lambda connection: _clean(connection, now))
+                await self._database.write(partial(_clean, now=now))
                 next_cleaning = now + CLEAN_EVERY
                 self._alarm.at(next_cleaning)
 

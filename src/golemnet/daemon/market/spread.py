@@ -24,8 +24,8 @@ from golemnet.daemon.market.messages import (
     MAX_LISTED,
     SUMMARY,
     WITHDRAW,
-    Listing,
     ListFrom,
+    Listing,
     OfferIds,
     Offers,
     Summary,
@@ -96,15 +96,23 @@ class Spread:
 
     async def run(self, ready: asyncio.Event) -> None:
         """Spread and collect offers until cancelled."""
-        async with asyncio.TaskGroup() as group:
-            for queues in (self._outgoing, self._withdrawing, self._wanted, self._comparing):
-                queues.start(group)
-            for neighbour in self._network.neighbours():
-                self.compare(neighbour)
-            ready.set()
-            while True:
-                await self._clock.sleep(COMPARE_EVERY_S * random.uniform(0.8, 1.2))
-                self._compare_with_one()
+        all_queues = (self._outgoing, self._withdrawing, self._wanted, self._comparing)
+        try:
+            async with asyncio.TaskGroup() as group:
+                for queues in all_queues:
+                    queues.start(group)
+                await self._keep_comparing(ready)
+        finally:
+            for queues in all_queues:
+                queues.stop()
+
+    async def _keep_comparing(self, ready: asyncio.Event) -> None:
+        for neighbour in self._network.neighbours():
+            self.compare(neighbour)
+        ready.set()
+        while True:
+            await self._clock.sleep(COMPARE_EVERY_S * random.uniform(0.8, 1.2))
+            self._compare_with_one()
 
     def _compare_with_one(self) -> None:
         neighbours = self._network.neighbours()

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 import msgspec
-from sqlalchemy import Column, Connection, Integer, LargeBinary, Table, Text, delete, insert, select
+from sqlalchemy import Column, Connection, Integer, LargeBinary, Row, Table, Text, delete, insert, select
 
 from golemnet.database.schema import Instant, metadata
 
@@ -80,6 +81,11 @@ agreement_event_table = Table(
     Column("signature", Text),
     Column("reason", LargeBinary),
 )
+
+
+def fields(row: Row[Any]) -> dict[str, Any]:
+    """The columns of a row by name; the names that SQLAlchemy gives are not plain text to msgspec."""
+    return {str(name): value for name, value in row._mapping.items()}
 
 
 class Kind(StrEnum):

@@ -1,0 +1,184 @@
+from __future__ import annotations
+
+import asyncio
+import time
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+import pytest
+from golemnet.model.offer import Offer
+
+from golemnet.daemon.market.messages import (
+    ANNOUNCE,
+    GET,
+    OFFER_DOCUMENT,
+    WITHDRAW,
+    WITHDRAWAL_DOCUMENT,
+    OfferIds,
+    Offers,
+    Withdrawal,
+    Withdrawals,
+    pack,
+)
+from golemnet.daemon.market.offer_book import MAX_OFFERS_OF_PROVIDER, BadOffer, OfferBook
+from golemnet.daemon.market.store import Kind
+from golemnet.model.documents import sign
+from golemnet.model.keys import NodeKey
+
+NOW = datetime.now(UTC)
+
+
+async def test_a_new_offer_is_known_everywhere_at_once(join, eventually):
+    peers = [await join() for _ in range(4)]
+    started = time.monotonic()
+    offer_id = await peers[0].offer()
+    await eventually(lambda: all(peer.market.book.get(offer_id) for peer in peers))
+    assert time.monotonic() - started < 0.3
+
+
+async def test_a_withdrawn_offer_is_forgotten_everywhere_and_does_not_come_back(join, eventually):
+    peers = [await join() for _ in range(3)]
+    offer_id = await peers[0].offer()
+    await eventually(lambda: all(peer.market.book.get(offer_id) for peer in peers))
+    document = peers[1].market.book.get(offer_id).document
+
+    await peers[0].market.publications.withdraw(offer_id, Kind.OFFER)
+    await eventually(lambda: not any(peer.market.book.get(offer_id) for peer in peers))
+    assert peers[1].market.book.admit(document, datetime.now(UTC)) is None
+    late = await join()
+    late.market.spread.compare(peers[1].key.node_id)
+    await eventually(lambda: late.market.book.digest == peers[1].market.book.digest)
+    assert late.market.book.get(offer_id) is None
+
+
+async def test_who_joins_late_learns_all_that_is_known(join, eventually):
+    first = await join()
+    offers = [await first.offer(number=number) for number in range(60)]
+    late = await join()
+    await eventually(lambda: all(late.market.book.get(offer_id) for offer_id in offers))
+    assert late.market.book.digest == first.market.book.digest
+
+
+async def test_a_forged_offer_is_refused_and_its_bearer_ignored(join, network, eventually):
+    honest = await join()
+    liar = network.node(NodeKey.generate())
+    victim = NodeKey.generate()
+    forged = sign(OFFER_DOCUMENT, _offer(victim), NodeKey.generate())
+    asked = []
+
+    async def hand_out(caller, body):
+        asked.append(body)
+        return pack(Offers([forged]))
+
+    liar.handle(GET, hand_out)
+    running = asyncio.create_task(liar.run(asyncio.Event()))
+    await asyncio.sleep(0)
+    for offer_id in ("one", "two"):
+        await liar.call(honest.key.node_id, ANNOUNCE, pack(OfferIds([offer_id])), timeout_s=1)
+        await eventually(lambda: asked)
+        await asyncio.sleep(0.01)
+    running.cancel()
+    assert len(honest.market.book) == 0
+    assert len(asked) == 1
+
+
+async def test_nobody_withdraws_the_offer_of_another(join, network, eventually):
+    provider, other = await join(), await join()
+    offer_id = await provider.offer()
+    await eventually(lambda: other.market.book.get(offer_id))
+    liar_key = NodeKey.generate()
+    liar = network.node(liar_key)
+    running = asyncio.create_task(liar.run(asyncio.Event()))
+    await asyncio.sleep(0)
+    for name in (liar_key.node_id, provider.key.node_id):
+        claim = Withdrawal(offer_id, str(name), datetime.now(UTC) + timedelta(hours=1))
+        lie = sign(WITHDRAWAL_DOCUMENT, claim, liar_key)
+        await liar.call(other.key.node_id, WITHDRAW, pack(Withdrawals([lie])), timeout_s=1)
+    running.cancel()
+    assert other.market.book.get(offer_id)
+
+
+async def test_lost_messages_are_made_up_for(join, network, eventually):
+    peers = [await join() for _ in range(3)]
+    network.faults.loss = 0.4
+    offers = [await peers[0].offer(number=number) for number in range(5)]
+    await asyncio.sleep(0.05)
+    network.faults.loss = 0.0
+    for peer in peers[1:]:
+        peer.market.spread.compare(peers[0].key.node_id)
+    await eventually(lambda: all(peer.market.book.get(each) for peer in peers for each in offers))
+
+
+# -- the book alone ----------------------------------------------------------------------------------------
+
+
+def _offer(key, created=NOW, life=timedelta(hours=1), **properties):
+    return Offer.create(key.node_id, properties, "()", created, created + life)
+
+
+def _document(key, **more):
+    return sign(OFFER_DOCUMENT, _offer(key, **more), key)
+
+
+def test_an_offer_that_was_changed_is_refused():
+    key = NodeKey.generate()
+    changed = msgspec.structs.replace(_offer(key), constraints="(a=1)")
+    with pytest.raises(BadOffer):
+        OfferBook().admit(sign(OFFER_DOCUMENT, changed, key), NOW)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [{"created": NOW + timedelta(hours=1)}, {"life": timedelta(days=30)}],
+    ids=["from the future", "for ever"],
+)
+def test_an_offer_that_breaks_the_rules_is_refused(more):
+    with pytest.raises(BadOffer):
+        OfferBook().admit(_document(NodeKey.generate(), **more), NOW)
+
+
+def test_garbage_is_refused():
+    signed = _document(NodeKey.generate())
+    with pytest.raises(BadOffer):
+        OfferBook().admit(msgspec.structs.replace(signed, body=b"\xc1"), NOW)
+
+
+def test_one_provider_cannot_fill_the_book():
+    book, key = OfferBook(), NodeKey.generate()
+    for number in range(MAX_OFFERS_OF_PROVIDER + 10):
+        book.admit(_document(key, number=number), NOW)
+    assert len(book) == MAX_OFFERS_OF_PROVIDER
+
+
+def test_an_expired_offer_is_gone():
+    book, key = OfferBook(), NodeKey.generate()
+    known = book.admit(_document(key), NOW)
+    assert book.expire(NOW + timedelta(minutes=59)) == []
+    assert book.next_expiry == known.offer.expires
+    assert book.expire(NOW + timedelta(hours=1)) == [known]
+    assert len(book) == 0
+    assert book.digest == OfferBook().digest
+    assert book.admit(known.document, NOW + timedelta(hours=1)) is None
+
+
+def test_the_digest_does_not_depend_on_the_order():
+    documents = [_document(NodeKey.generate()) for _ in range(5)]
+    one, other = OfferBook(), OfferBook()
+    for document in documents:
+        one.admit(document, NOW)
+    for document in reversed(documents):
+        assert one.digest != other.digest
+        other.admit(document, NOW)
+    assert one.digest == other.digest
+
+
+def test_pages_cover_all_ids_once():
+    book = OfferBook()
+    for _ in range(7):
+        book.admit(_document(NodeKey.generate()), NOW)
+    seen, after, more = [], "", True
+    while more:
+        page, more = book.page(after, 3)
+        seen += page
+        after = page[-1]
+    assert seen == sorted(known.offer.offer_id for known in book)
