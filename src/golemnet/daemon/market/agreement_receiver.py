@@ -7,9 +7,10 @@ from sqlalchemy import Connection
 
 from golemnet.clock import Clock
 from golemnet.daemon.market import agreement_store, proposal_store
+from golemnet.daemon.market.agreement_content import demand_terms, new_agreement, offer_terms
 from golemnet.daemon.market.agreement_steps import AgreementSteps, signature_of
 from golemnet.daemon.market.agreement_store import StoredAgreement
-from golemnet.daemon.market.agreements import demand_terms, new_agreement, offer_terms
+from golemnet.daemon.market.event_feed import EventFeed
 from golemnet.daemon.market.messages import (
     AGREEMENT_DOCUMENT,
     APPROVAL_DOCUMENT,
@@ -27,7 +28,6 @@ from golemnet.daemon.market.messages import (
     pack,
     unpack,
 )
-from golemnet.daemon.market.negotiation import Negotiation
 from golemnet.daemon.market.outgoing import UNDELIVERED
 from golemnet.daemon.market.proposal_store import EventKind, StoredProposal
 from golemnet.daemon.market.publications import Publications
@@ -66,7 +66,7 @@ class AgreementReceiver:
         clock: time.
         database: keeps agreements.
         steps: moves agreements.
-        negotiation: knows how to tell programs.
+        feed: tells programs what happened.
         publications: the offers that agreements are about.
     """
 
@@ -76,14 +76,14 @@ class AgreementReceiver:
         clock: Clock,
         database: Database,
         steps: AgreementSteps,
-        negotiation: Negotiation,
+        feed: EventFeed,
         publications: Publications,
     ) -> None:
         self._key = key
         self._clock = clock
         self._database = database
         self._steps = steps
-        self._negotiation = negotiation
+        self._feed = feed
         self._publications = publications
 
     # -- at the provider -----------------------------------------------------------------------------------
@@ -103,9 +103,7 @@ class AgreementReceiver:
             return
         proposal = self._negotiated(connection, body)
         self._steps.add(connection, agreement, proposal)
-        self._negotiation.note_event(
-            connection, proposal.subscription_id, EventKind.AGREEMENT, agreement.agreement_id
-        )
+        self._feed.note(connection, proposal.subscription_id, EventKind.AGREEMENT, agreement.agreement_id)
 
     def _negotiated(self, connection: Connection, body: AgreementBody) -> StoredProposal:
         """Our proposal that the agreement is made of, if the agreement is what was negotiated."""

@@ -6,7 +6,6 @@ from there until it has arrived or is of no more use. See ``states`` for how bot
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
 import msgspec
@@ -14,8 +13,10 @@ from sqlalchemy import Connection
 
 from golemnet.clock import Clock
 from golemnet.daemon.market import agreement_store, proposal_store
-from golemnet.daemon.market.agreement_steps import ANY_AGREEMENT, AgreementSteps, required, signature_of
-from golemnet.daemon.market.agreement_store import StoredAgreement, StoredAgreementEvent
+from golemnet.daemon.market.agreement_content import demand_terms, new_agreement, offer_terms
+from golemnet.daemon.market.agreement_records import AgreementRecords
+from golemnet.daemon.market.agreement_steps import AgreementSteps, required, signature_of
+from golemnet.daemon.market.agreement_store import StoredAgreement
 from golemnet.daemon.market.messages import (
     AGREEMENT_APPROVED,
     AGREEMENT_DOCUMENT,
@@ -27,9 +28,7 @@ from golemnet.daemon.market.messages import (
     Approval,
     Ending,
     Reason,
-    Terms,
     check_reason,
-    document_id,
     pack,
 )
 from golemnet.daemon.market.outgoing import Outgoing
@@ -43,9 +42,9 @@ from golemnet.daemon.market.states import (
     is_late,
 )
 from golemnet.database.database import Database
-from golemnet.model.documents import Signed, sign
+from golemnet.model.documents import sign
 from golemnet.model.keys import NodeKey
-from golemnet.rest.errors import BadRequest, Conflict, Forbidden, Gone, RequestTimeout
+from golemnet.rest.errors import BadRequest, Conflict, Forbidden, Gone
 
 APPROVAL_GRACE = timedelta(minutes=10)
 ENDING_SENT_FOR = timedelta(days=7)
@@ -66,60 +65,24 @@ class Agreements:
         database: keeps agreements.
         outgoing: carries messages to the other node.
         steps: moves agreements.
+        records: waits for answers.
     """
 
     def __init__(
-        self, key: NodeKey, clock: Clock, database: Database, outgoing: Outgoing, steps: AgreementSteps
+        self,
+        key: NodeKey,
+        clock: Clock,
+        database: Database,
+        outgoing: Outgoing,
+        steps: AgreementSteps,
+        records: AgreementRecords,
     ) -> None:
         self._key = key
         self._clock = clock
         self._database = database
         self._outgoing = outgoing
         self._steps = steps
-
-    # -- reading -------------------------------------------------------------------------------------------
-
-    async def find(self, agreement_id: str) -> StoredAgreement | None:
-        """The agreement; None if this node has no part in it."""
-        return await self._database.read(lambda c: agreement_store.find_agreement(c, agreement_id))
-
-    async def get(self, agreement_id: str) -> StoredAgreement:
-        """The agreement; NotFound if this node has no part in it."""
-        return await self._database.read(lambda c: required(c, agreement_id))
-
-    async def listed(
-        self,
-        state: str | None = None,
-        before: datetime | None = None,
-        after: datetime | None = None,
-        app_session_id: str | None = None,
-    ) -> list[StoredAgreement]:
-        """The agreements that pass every given filter; ValueError if there is no such state."""
-        states = None if state is None else _shown_as(state)
-        return await self._database.read(
-            lambda c: agreement_store.list_agreements(
-                c, states=states, before=before, after=after, app_session_id=app_session_id
-            )
-        )
-
-    async def events(
-        self, after: datetime | None, app_session_id: str | None, timeout_s: float, limit: int
-    ) -> list[StoredAgreementEvent]:
-        """The oldest ``limit`` events strictly after an instant; waits for the first."""
-
-        async def look() -> list[StoredAgreementEvent]:
-            return await self._database.read(
-                lambda c: agreement_store.agreement_events(c, after, app_session_id, limit)
-            )
-
-        return await self._steps.changed.poll(ANY_AGREEMENT, look, timeout_s)
-
-    async def termination_reason(self, agreement_id: str) -> Reason | None:
-        """Why the agreement was terminated; BadRequest if it was not."""
-        agreement = await self.get(agreement_id)
-        if agreement.state is not AgreementState.TERMINATED:
-            raise BadRequest("The agreement is not terminated.", agreement_id=agreement_id)
-        return agreement.reason
+        self._records = records
 
     # -- requestor -----------------------------------------------------------------------------------------
 
@@ -174,7 +137,7 @@ class Agreements:
             BadRequest: it was not sent, or is terminated.
             RequestTimeout: nothing happened within ``timeout_s``.
         """
-        agreement = await self._settled(agreement_id, timeout_s)
+        agreement = await self._records.settled(agreement_id, timeout_s)
         if agreement.state in (AgreementState.PROPOSAL, AgreementState.TERMINATED):
             raise BadRequest(f"The agreement is {agreement.state}.", agreement_id=agreement_id)
         if agreement.state is not AgreementState.APPROVED:
@@ -194,7 +157,7 @@ class Agreements:
             RequestTimeout: the requestor did not answer within ``timeout_s``; it is asked further.
         """
         await self._database.write(lambda c: self._approve(c, agreement_id, app_session_id))
-        agreement = await self._settled(agreement_id, timeout_s)
+        agreement = await self._records.settled(agreement_id, timeout_s)
         if agreement.state is not AgreementState.APPROVED:
             raise Gone(agreement.state.value)
 
@@ -291,58 +254,6 @@ class Agreements:
     ) -> None:
         self._outgoing.put(connection, agreement.agreement_id, agreement.peer_id, method, body, until)
 
-    async def _settled(self, agreement_id: str, timeout_s: float) -> StoredAgreement:
-        async def look() -> StoredAgreement | None:
-            agreement = await self.get(agreement_id)
-            waits = agreement.state in (AgreementState.PENDING, AgreementState.APPROVING)
-            return None if waits else agreement
-
-        look_again: Callable[[], Awaitable[StoredAgreement | None]] = look
-        agreement = await self._steps.changed.poll(agreement_id, look_again, timeout_s)
-        if agreement is None:
-            raise RequestTimeout("The other side has not answered in time.", agreement_id=agreement_id)
-        return agreement
-
-
-def new_agreement(
-    body: AgreementBody, document: Signed, role: Role, state: AgreementState
-) -> StoredAgreement:
-    """The row for an agreement that has just been made; ``document`` is the signed body."""
-    return StoredAgreement(
-        agreement_id=document_id(document),
-        role=role,
-        state=state,
-        proposal_id=body.proposal_id,
-        body=document.body,
-        proposed_signature=pack(document),
-        requestor_id=body.demand.node_id,
-        provider_id=body.offer.node_id,
-        valid_to=body.valid_to,
-        created=body.created,
-    )
-
-
-def demand_terms(proposal: StoredProposal) -> Terms:
-    """What the requestor's proposal brings into an agreement."""
-    return Terms(
-        id=proposal.demand_id,
-        node_id=proposal.requestor_id,
-        properties=proposal.properties,
-        constraints=proposal.constraints,
-        created=proposal.created,
-    )
-
-
-def offer_terms(proposal: StoredProposal) -> Terms:
-    """What the provider's proposal brings into an agreement."""
-    return Terms(
-        id=proposal.offer_id,
-        node_id=proposal.provider_id,
-        properties=proposal.properties,
-        constraints=proposal.constraints,
-        created=proposal.created,
-    )
-
 
 def _promotable(connection: Connection, proposal_id: str) -> StoredProposal:
     proposal = proposal_store.find_proposal(connection, proposal_id)
@@ -353,8 +264,3 @@ def _promotable(connection: Connection, proposal_id: str) -> StoredProposal:
     if proposal.state is not ProposalState.DRAFT:
         raise BadRequest(f"The proposal is {proposal.state}, not Draft.", proposal_id=proposal_id)
     return proposal
-
-
-def _shown_as(state: str) -> list[AgreementState]:
-    known = AgreementState(state)
-    return [known, AgreementState.APPROVING] if known is AgreementState.PENDING else [known]

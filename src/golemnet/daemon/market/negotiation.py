@@ -1,23 +1,21 @@
 """Proposals and their answers, between a requestor's demand and a provider's offer.
 
-The requestor's node makes the first proposal itself, in the provider's name, from a matching offer; it is
-stored when the program takes it. Every further one is signed by its issuer and travels to the other node.
+The first proposal of each pair is made from a matching offer by ``event_feed``. Every further one is signed
+by its issuer and travels to the other node.
 A proposal can be answered once, and the answer must fit it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import msgspec
 from sqlalchemy import Connection
 
 from golemnet.clock import Clock
-from golemnet.daemon.events import Signal
 from golemnet.daemon.market import proposal_store
-from golemnet.daemon.market.board import Board
+from golemnet.daemon.market.event_feed import EventFeed
 from golemnet.daemon.market.messages import (
     PROPOSAL,
     PROPOSAL_DOCUMENT,
@@ -30,15 +28,13 @@ from golemnet.daemon.market.messages import (
     document_id,
     pack,
 )
-from golemnet.daemon.market.offer_book import KnownOffer
 from golemnet.daemon.market.outgoing import Outgoing
-from golemnet.daemon.market.proposal_store import EventKind, StoredEvent, StoredProposal
+from golemnet.daemon.market.proposal_store import EventKind, StoredProposal
 from golemnet.daemon.market.publications import Publications
 from golemnet.daemon.market.states import ProposalEvent, ProposalState, Role
-from golemnet.daemon.market.store import Kind
-from golemnet.database.database import Database, after_commit
+from golemnet.database.database import Database
 from golemnet.model.documents import sign
-from golemnet.model.keys import NodeKey, sha3_256
+from golemnet.model.keys import NodeKey
 from golemnet.model.matching import match
 from golemnet.model.properties import flatten
 from golemnet.rest.errors import BadRequest, NotFound
@@ -63,8 +59,7 @@ class Negotiation:
         database: keeps proposals and events.
         outgoing: carries messages to the other node.
         publications: the subscriptions that proposals belong to.
-        board: finds matching offers.
-        changed: fired with a subscription's id when it has an event.
+        feed: tells programs what happened.
     """
 
     def __init__(
@@ -74,75 +69,14 @@ class Negotiation:
         database: Database,
         outgoing: Outgoing,
         publications: Publications,
-        board: Board,
-        changed: Signal[str],
+        feed: EventFeed,
     ) -> None:
         self._key = key
         self._clock = clock
         self._database = database
         self._outgoing = outgoing
         self._publications = publications
-        self._board = board
-        self._changed = changed
-
-    # -- events --------------------------------------------------------------------------------------------
-
-    async def take_events(self, subscription_id: str, timeout_s: float, limit: int) -> Sequence[StoredEvent]:
-        """Up to ``limit`` events of a subscription, waiting for the first; they are not given again.
-
-        Raises:
-            NotFound: the subscription has ended, perhaps while this waited.
-        """
-        return await self._changed.poll(
-            subscription_id, lambda: self._take(subscription_id, limit), timeout_s
-        )
-
-    async def _take(self, subscription_id: str, limit: int) -> list[StoredEvent]:
-        subscription = self._publications.require(subscription_id)
-        events = await self._take_stored(subscription_id, limit)
-        if subscription.kind is Kind.DEMAND and len(events) < limit:
-            offers = self._board.take(subscription_id, limit - len(events))
-            events += await self._announce(offers, subscription_id)
-        return events
-
-    async def _take_stored(self, subscription_id: str, limit: int) -> list[StoredEvent]:
-        if not await self._database.read(lambda c: proposal_store.has_events(c, subscription_id)):
-            return []
-        return await self._database.write(lambda c: proposal_store.take_events(c, subscription_id, limit))
-
-    async def _announce(self, offers: list[KnownOffer], demand_id: str) -> list[StoredEvent]:
-        """Make and store the initial proposals of matching offers."""
-        now = self._clock.now()
-        proposals = [self._initial(known, demand_id, now) for known in offers]
-
-        def store(connection: Connection) -> None:
-            for proposal in proposals:
-                proposal_store.add_proposal(connection, proposal)
-
-        if proposals:
-            await self._database.write(store)
-        return [StoredEvent(demand_id, EventKind.PROPOSAL, each.proposal_id, now) for each in proposals]
-
-    def _initial(self, known: KnownOffer, demand_id: str, now: datetime) -> StoredProposal:
-        offer = known.offer
-        text = f"{demand_id} {offer.offer_id} {now.isoformat()}"
-        return StoredProposal(
-            proposal_id=sha3_256(text.encode()).hex(),
-            subscription_id=demand_id,
-            role=Role.REQUESTOR,
-            state=ProposalState.INITIAL,
-            offer_id=offer.offer_id,
-            demand_id=demand_id,
-            requestor_id=str(self._key.node_id),
-            provider_id=offer.provider_id,
-            issuer=Role.PROVIDER,
-            previous=None,
-            properties=offer.properties,
-            constraints=offer.constraints,
-            created=now,
-        )
-
-    # -- answers -------------------------------------------------------------------------------------------
+        self._feed = feed
 
     async def get(self, subscription_id: str, proposal_id: str) -> StoredProposal:
         """A proposal of the subscription; NotFound if there is none."""
@@ -233,22 +167,9 @@ class Negotiation:
         if proposal is None or proposal.state is not ProposalState.DRAFT:
             return
         proposal_store.move_proposal(connection, proposal, ProposalEvent.REJECTED)
-        self.note_event(
+        self._feed.note(
             connection, proposal.subscription_id, EventKind.PROPOSAL_REJECTED, proposal_id, reason
         )
-
-    def note_event(
-        self,
-        connection: Connection,
-        subscription_id: str,
-        kind: EventKind,
-        about: str,
-        reason: Reason | None = None,
-    ) -> None:
-        """Store an event for a program and wake it."""
-        event = StoredEvent(subscription_id, kind, about, self._clock.now(), reason)
-        proposal_store.add_event(connection, event)
-        after_commit(connection, lambda: self._changed.fire(subscription_id))
 
 
 def stored(body: ProposalBody, proposal_id: str, subscription_id: str, role: Role) -> StoredProposal:

@@ -47,7 +47,7 @@ class OfferBook:
 
     def __init__(self) -> None:
         self._offers: dict[str, KnownOffer] = {}
-        self._of_provider: dict[NodeId, OrderedDict[str, None]] = {}
+        self._of_provider: dict[str, OrderedDict[str, None]] = {}
         # By provider too: otherwise a stranger could withdraw an offer that we are about to hear of.
         self._withdrawn: OrderedDict[tuple[str, str], tuple[datetime, Signed]] = OrderedDict()
         self._expiries: list[tuple[datetime, str, str]] = []

@@ -9,6 +9,7 @@ from __future__ import annotations
 from sqlalchemy import Connection
 
 from golemnet.daemon.market import proposal_store
+from golemnet.daemon.market.event_feed import EventFeed
 from golemnet.daemon.market.messages import (
     BUSY,
     EXPIRED,
@@ -42,16 +43,23 @@ class ProposalReceiver:
     Args:
         node_id: this node.
         database: keeps proposals.
-        negotiation: knows how to tell programs.
+        negotiation: notes rejections.
+        feed: tells programs what happened.
         publications: the subscriptions that proposals belong to.
     """
 
     def __init__(
-        self, node_id: NodeId, database: Database, negotiation: Negotiation, publications: Publications
+        self,
+        node_id: NodeId,
+        database: Database,
+        negotiation: Negotiation,
+        feed: EventFeed,
+        publications: Publications,
     ) -> None:
         self._node_id = node_id
         self._database = database
         self._negotiation = negotiation
+        self._feed = feed
         self._publications = publications
 
     async def proposed(self, caller: NodeId, document: Signed) -> None:
@@ -92,9 +100,7 @@ class ProposalReceiver:
         else:
             self._answer(connection, proposal, proposal.previous)
         proposal_store.add_proposal(connection, proposal)
-        self._negotiation.note_event(
-            connection, proposal.subscription_id, EventKind.PROPOSAL, proposal.proposal_id
-        )
+        self._feed.note(connection, proposal.subscription_id, EventKind.PROPOSAL, proposal.proposal_id)
 
     def _check_first(self, proposal: StoredProposal) -> None:
         offer = self._publications.own_offer(proposal.offer_id)

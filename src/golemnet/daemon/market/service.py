@@ -1,7 +1,7 @@
 """The market service of a node: offers and demands, negotiation, agreements, for both sides.
 
-``publications``, ``negotiation``, ``agreements`` and ``scans`` are what programs use; this module builds
-them, runs what has to run, and answers the other services of the node.
+``publications``, ``negotiation``, ``agreements``, ``records`` (of agreements) and ``scans`` are what programs
+use; this module builds them, runs what has to run, and answers the other services of the node.
 """
 
 from __future__ import annotations
@@ -17,10 +17,12 @@ from golemnet.clock import Clock
 from golemnet.daemon.events import Signal
 from golemnet.daemon.market import agreement_store, peers, proposal_store
 from golemnet.daemon.market.agreement_receiver import AgreementReceiver
+from golemnet.daemon.market.agreement_records import AgreementRecords
 from golemnet.daemon.market.agreement_steps import ENDED_KIND, AgreementSteps
 from golemnet.daemon.market.agreements import Agreements
 from golemnet.daemon.market.alarm import Alarm
 from golemnet.daemon.market.board import Board
+from golemnet.daemon.market.event_feed import EventFeed
 from golemnet.daemon.market.event_views import event_views
 from golemnet.daemon.market.explain import explain
 from golemnet.daemon.market.negotiation import Negotiation
@@ -71,13 +73,13 @@ class Market:
         self.publications = Publications(key, clock, database, self.board, self.spread, self._alarm, changed)
         follows: dict[str, Follow] = {}
         self._outgoing = Outgoing(network, outbox, clock, follows)
-        self.negotiation = Negotiation(
-            key, clock, database, self._outgoing, self.publications, self.board, changed
-        )
+        feed = self._feed = EventFeed(key.node_id, clock, database, self.publications, self.board, changed)
+        self.negotiation = Negotiation(key, clock, database, self._outgoing, self.publications, feed)
         steps = AgreementSteps(clock, outbox, self.board, self._alarm)
-        self.agreements = Agreements(key, clock, database, self._outgoing, steps)
-        proposals = ProposalReceiver(key.node_id, database, self.negotiation, self.publications)
-        receiver = AgreementReceiver(key, clock, database, steps, self.negotiation, self.publications)
+        self.records = AgreementRecords(database, steps.changed)
+        self.agreements = Agreements(key, clock, database, self._outgoing, steps, self.records)
+        proposals = ProposalReceiver(key.node_id, database, self.negotiation, feed, self.publications)
+        receiver = AgreementReceiver(key, clock, database, steps, feed, self.publications)
         follows.update(peers.follow_ups(self.negotiation, receiver))
         peers.serve(network, proposals, receiver, lambda: self.publications.is_loaded)
 
@@ -102,7 +104,7 @@ class Market:
 
     async def agreement(self, agreement_id: str) -> Agreement | None:
         """The agreement as the REST API shows it; None if this node has no part in it."""
-        agreement = await self.agreements.find(agreement_id)
+        agreement = await self.records.find(agreement_id)
         return None if agreement is None else agreement_view(agreement)
 
     def on_agreement_ended(self, callback: OnEnded) -> None:
@@ -122,7 +124,7 @@ class Market:
         Raises:
             NotFound: there is no such subscription, or it ends while this waits.
         """
-        taken = await self.negotiation.take_events(subscription_id, timeout_s, limit)
+        taken = await self._feed.take(subscription_id, timeout_s, limit)
         return await self._database.read(lambda connection: event_views(connection, taken)) if taken else []
 
     async def explain(self, demand_id: str) -> MatchingReport:

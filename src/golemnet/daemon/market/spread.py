@@ -10,11 +10,12 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
 
 import structlog
 
 from golemnet.clock import Clock
+from golemnet.daemon.market.bans import Bans
+from golemnet.daemon.market.book_answers import serve_book
 from golemnet.daemon.market.messages import (
     ANNOUNCE,
     GET,
@@ -43,9 +44,6 @@ from golemnet.net.network import Network
 FAN_OUT = 8
 COMPARE_EVERY_S = 60.0
 CALL_TIMEOUT_S = 10.0
-BAN = timedelta(seconds=300)
-MAX_BANNED = 1000
-MAX_ANSWER_BYTES = 256 * 1024
 MAX_WANTED_OF_PEER = MAX_OFFERS
 
 log = structlog.get_logger(__name__)
@@ -75,24 +73,16 @@ class Spread:
         self._book = book
         self._on_offer = on_offer
         self._on_gone = on_gone
-        self._banned: dict[NodeId, datetime] = {}
+        self._bans = Bans(clock)
         self._outgoing = PeerQueues[str](self._announce, batch=MAX_ANNOUNCED, capacity=4 * MAX_LISTED)
         self._withdrawing = PeerQueues[Signed](self._withdraw, batch=MAX_ANNOUNCED, capacity=MAX_LISTED)
         self._wanted = PeerQueues[str](self._fetch, batch=MAX_FETCHED, capacity=MAX_WANTED_OF_PEER)
         self._comparing = PeerQueues[None](self._compare, batch=1, capacity=1)
         self._holders: dict[str, list[NodeId]] = {}
-        for method, handler in self._handlers().items():
-            network.handle(method, handler)
+        network.handle(ANNOUNCE, self._on_announce)
+        network.handle(WITHDRAW, self._on_withdraw)
         network.on_neighbour(self.compare)
-
-    def _handlers(self) -> dict[str, Callable[[NodeId, bytes], object]]:
-        return {
-            ANNOUNCE: self._on_announce,
-            GET: self._on_get,
-            WITHDRAW: self._on_withdraw,
-            SUMMARY: self._on_summary,
-            LIST: self._on_list,
-        }
+        serve_book(network, book)
 
     async def run(self, ready: asyncio.Event) -> None:
         """Spread and collect offers until cancelled."""
@@ -180,7 +170,7 @@ class Spread:
     async def _fetch(self, holder: NodeId, offer_ids: list[str]) -> None:
         missing = [offer_id for offer_id in offer_ids if self._book.is_news(offer_id)]
         try:
-            while missing and not self._is_banned(holder):
+            while missing and not self._bans.has(holder):
                 await self._get(holder, missing)
                 left = [offer_id for offer_id in missing if self._book.is_news(offer_id)]
                 # An answer has a greatest size, so it may lack some; one without any news ends this.
@@ -200,7 +190,7 @@ class Spread:
         try:
             self._learn(document, source=holder)
         except BadOffer as error:
-            self._ban(holder, str(error))
+            self._bans.add(holder, str(error))
 
     def _next_holder(self, offer_id: str) -> None:
         holders = self._holders.pop(offer_id, [])
@@ -236,51 +226,18 @@ class Spread:
         try:
             self._unlearn(document, source)
         except BadOffer as error:
-            self._ban(source, str(error))
+            self._bans.add(source, str(error))
 
     # -- answering -----------------------------------------------------------------------------------------
 
     async def _on_announce(self, caller: NodeId, body: bytes) -> bytes:
         for offer_id in unpack(body, OfferIds).offer_ids[:MAX_ANNOUNCED]:
-            if not self._is_banned(caller):
+            if not self._bans.has(caller):
                 self._want(offer_id, caller)
         return b""
 
     async def _on_withdraw(self, caller: NodeId, body: bytes) -> bytes:
         for document in unpack(body, Withdrawals).withdrawals[:MAX_ANNOUNCED]:
-            if not self._is_banned(caller):
+            if not self._bans.has(caller):
                 self._take_withdrawal(caller, document)
         return b""
-
-    async def _on_get(self, caller: NodeId, body: bytes) -> bytes:
-        documents: list[Signed] = []
-        size = 0
-        for offer_id in unpack(body, OfferIds).offer_ids[:MAX_FETCHED]:
-            known = self._book.get(offer_id)
-            size += 0 if known is None else len(known.document.body)
-            if known is not None and (size <= MAX_ANSWER_BYTES or not documents):
-                documents.append(known.document)
-        return pack(Offers(documents))
-
-    async def _on_summary(self, caller: NodeId, body: bytes) -> bytes:
-        return pack(Summary(len(self._book), self._book.digest))
-
-    async def _on_list(self, caller: NodeId, body: bytes) -> bytes:
-        after = unpack(body, ListFrom).after
-        offer_ids, more = self._book.page(after, MAX_LISTED)
-        withdrawals = [] if after else self._book.withdrawals[-MAX_LISTED:]
-        return pack(Listing(offer_ids, more, withdrawals))
-
-    # -- misbehaviour --------------------------------------------------------------------------------------
-
-    def _ban(self, node: NodeId, why: str) -> None:
-        log.warning("neighbour ignored for a while", node=node, why=why)
-        if len(self._banned) >= MAX_BANNED:
-            self._banned.pop(next(iter(self._banned)))
-        self._banned[node] = self._clock.now() + BAN
-
-    def _is_banned(self, node: NodeId) -> bool:
-        until = self._banned.get(node)
-        if until is not None and until <= self._clock.now():
-            del self._banned[node]
-        return node in self._banned

@@ -40,13 +40,13 @@ async def reason_of(request: web.Request) -> dict[str, Any] | None:
 
 
 def _reading(market: Market) -> Table:
-    agreements = market.agreements
+    records = market.records
 
     async def get(request: web.Request) -> web.Response:
-        return answer(agreement_view(await agreements.get(_agreement(request))))
+        return answer(agreement_view(await records.get(_agreement(request))))
 
     async def listed(request: web.Request) -> web.Response:
-        found = await agreements.listed(
+        found = await records.listed(
             request.query.get("state"),
             after_of(request, "beforeDate"),
             after_of(request, "afterDate"),
@@ -56,11 +56,11 @@ def _reading(market: Market) -> Table:
 
     async def events(request: web.Request) -> web.Response:
         session = request.query.get("appSessionId")
-        found = await agreements.events(after_of(request), session, timeout_of(request), limit_of(request))
+        found = await records.events(after_of(request), session, timeout_of(request), limit_of(request))
         return answer([agreement_event_view(event) for event in found])
 
     async def reason(request: web.Request) -> web.Response:
-        return answer(await agreements.termination_reason(_agreement(request)))
+        return answer(await records.termination_reason(_agreement(request)))
 
     return [
         ("GET", "/agreements", listed),

@@ -107,7 +107,7 @@ async def test_either_side_terminates_and_both_know_why(deal, ender, eventually)
 
     for peer in (deal.requestor, deal.provider):
         await deal.state(peer, agreement_id, "Terminated")
-        assert await peer.market.agreements.termination_reason(agreement_id) == {
+        assert await peer.market.records.termination_reason(agreement_id) == {
             "message": "enough",
             "code": 3,
         }
@@ -145,35 +145,35 @@ async def test_it_expires_on_both_sides(deal):
 
 async def test_events_are_told_by_session_and_after_a_time(deal):
     agreement_id = await deal.propose(session="mine")
-    agreements = deal.requestor.market.agreements
+    agreements, records = deal.requestor.market.agreements, deal.requestor.market.records
     before = datetime.now(UTC) - timedelta(hours=1)
-    waiting = asyncio.create_task(agreements.events(before, "mine", 5, 10))
+    waiting = asyncio.create_task(records.events(before, "mine", 5, 10))
     await deal.provider.market.agreements.approve(agreement_id, "theirs", 5)
 
     [event] = await waiting
     assert (event.agreement_id, event.kind) == (agreement_id, "AgreementApprovedEvent")
-    assert await agreements.events(event.at, "mine", 0, 10) == []
-    assert await agreements.events(before, "other", 0, 10) == []
-    assert len(await deal.provider.market.agreements.events(before, "theirs", 0, 10)) == 1
+    assert await records.events(event.at, "mine", 0, 10) == []
+    assert await records.events(before, "other", 0, 10) == []
+    assert len(await deal.provider.market.records.events(before, "theirs", 0, 10)) == 1
 
     await agreements.terminate(agreement_id, None)
-    [ended] = await agreements.events(event.at, None, 5, 10)
+    [ended] = await records.events(event.at, None, 5, 10)
     assert (ended.kind, ended.terminator) == ("AgreementTerminatedEvent", "Requestor")
     assert ended.signature
 
 
 async def test_they_are_listed_by_state(deal):
     agreement_id = await deal.agree()
-    agreements = deal.requestor.market.agreements
-    assert [each.agreement_id for each in await agreements.listed("Approved")] == [agreement_id]
-    assert await agreements.listed("Pending") == []
+    records = deal.requestor.market.records
+    assert [each.agreement_id for each in await records.listed("Approved")] == [agreement_id]
+    assert await records.listed("Pending") == []
     with pytest.raises(ValueError):
-        await agreements.listed("Nonsense")
+        await records.listed("Nonsense")
 
 
 async def test_an_unknown_agreement_is_not_found(deal):
     with pytest.raises(NotFound):
-        await deal.requestor.market.agreements.get("nothing")
+        await deal.requestor.market.records.get("nothing")
 
 
 async def test_approval_and_withdrawal_at_once_end_alike(deal):

@@ -3,7 +3,6 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from golemnet.net.errors import RemoteError
 
 from golemnet.daemon.market.messages import (
     PROPOSAL,
@@ -15,6 +14,7 @@ from golemnet.daemon.market.states import Role
 from golemnet.daemon.market.store import Kind
 from golemnet.model.documents import sign
 from golemnet.model.keys import NodeKey
+from golemnet.net.errors import RemoteError
 from golemnet.rest.errors import BadRequest, Gone, NotFound
 
 
