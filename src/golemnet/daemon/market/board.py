@@ -110,6 +110,6 @@ def fits(entry: OpenDemand, known: KnownOffer) -> bool:
     demand, offer = entry.demand, known.offer
     if demand.requestor_id == offer.provider_id:
         return False
-    if entry.constraint.evaluate(offer.properties).value is not True:
+    if entry.constraint.holds(offer.properties) is not True:
         return False
-    return known.constraint.evaluate(demand.properties).value is True
+    return known.constraint.holds(demand.properties) is True

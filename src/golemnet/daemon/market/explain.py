@@ -7,9 +7,9 @@ from collections import Counter
 
 from golemnet.daemon.market.board import YIELD_EVERY, OpenDemand
 from golemnet.daemon.market.offer_book import KnownOffer, OfferBook
+from golemnet.model.names import SUBNET
 from golemnet.rest.market import MatchingReport, Refusal
 
-SUBNET = "golem.node.debug.subnet"
 MAX_SUBNETS = 20
 MAX_REFUSALS = 50
 OWN_OFFER = "an offer of the requestor's own node"

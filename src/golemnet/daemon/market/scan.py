@@ -103,4 +103,4 @@ class Scans:
 
 
 def _accepts(constraint: Constraint | None, known: KnownOffer) -> bool:
-    return constraint is None or constraint.evaluate(known.offer.properties).value is True
+    return constraint is None or constraint.holds(known.offer.properties) is True

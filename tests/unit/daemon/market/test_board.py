@@ -3,13 +3,14 @@ from __future__ import annotations
 import time
 from datetime import UTC, datetime, timedelta
 
-from golemnet.model.constraints import parse
-from golemnet.model.offer import Demand, Offer
+import msgspec
 
 from golemnet.daemon.market.board import Board
 from golemnet.daemon.market.offer_book import KnownOffer, OfferBook
+from golemnet.model.constraints import parse
 from golemnet.model.documents import sign
 from golemnet.model.keys import NodeKey
+from golemnet.model.offer import Demand, Offer
 
 NOW = datetime.now(UTC)
 LATER = NOW + timedelta(hours=1)
@@ -86,13 +87,16 @@ async def test_a_node_does_not_buy_from_itself():
 
 
 async def test_ten_thousand_offers_are_matched_in_moments():
-    half = [_known(number) for number in range(10)]
-    other = [_known(number, **{"golem.node.debug.subnet": "other"}) for number in range(10)]
+    known = [_known(number) for number in range(20)]
     book = _Book([])
     for number in range(MANY):
-        book._offers[str(number)] = (half if number % 2 else other)[number % 10]
+        offer = msgspec.structs.replace(known[number % 20].offer, offer_id=str(number))
+        book._offers[str(number)] = msgspec.structs.replace(known[number % 20], offer=offer)
     board = Board(book, lambda _: None)
+    demand = _demand(NodeKey.generate())
     started = time.perf_counter()
-    await board.open(_demand(NodeKey.generate()))
+    await board.open(demand)
     seconds = time.perf_counter() - started
-    assert seconds < 0.5, f"{MANY} offers took {seconds:.3f} s"
+    assert len(board.take(demand.demand_id, MANY)) == MANY
+    # 0.04 s on an idle core; others may use this one as well.
+    assert seconds < 0.2, f"{MANY} offers took {seconds:.3f} s"
