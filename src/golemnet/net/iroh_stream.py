@@ -1,0 +1,138 @@
+"""Our streams over those of iroh: a frame says what one is for, a frame answers, raw bytes follow."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+
+from iroh import BiStream
+
+from golemnet.net.control import FrameReader
+from golemnet.net.errors import RemoteError, StreamBroken
+from golemnet.net.frames import Accepted, Frame, Open, Refused, encode
+from golemnet.net.iroh_binding import BINDING_ERRORS, reason_of
+
+ABORTED = 1
+MAX_READ_BYTES = 1024 * 1024
+ABORT_TIMEOUT_S = 1.0
+
+
+class _IrohStream:
+    """What both ends share."""
+
+    def __init__(self, stream: BiStream) -> None:
+        self._send = stream.send()
+        self._receive = stream.recv()
+        self._received = b""
+        self._is_finished = False
+
+    async def write(self, data: bytes) -> None:
+        """See ``Stream``."""
+        try:
+            await self._send.write_all(data)
+        except BINDING_ERRORS as error:
+            raise StreamBroken("The stream broke.", why=reason_of(error)) from error
+
+    async def finish(self) -> None:
+        """See ``Stream``; a second time does nothing."""
+        if self._is_finished:
+            return
+        self._is_finished = True
+        try:
+            await self._send.finish()
+        except BINDING_ERRORS as error:
+            raise StreamBroken("The stream broke.", why=reason_of(error)) from error
+
+    async def abort(self) -> None:
+        """See ``Stream``."""
+        self._is_finished = True
+        with suppress(*BINDING_ERRORS, TimeoutError):
+            async with asyncio.timeout(ABORT_TIMEOUT_S):
+                await self._send.reset(ABORTED)
+                await self._receive.stop(ABORTED)
+
+    async def read(self, max_bytes: int) -> bytes:
+        """See ``Stream``."""
+        if self._received:
+            taken, self._received = self._received[:max_bytes], self._received[max_bytes:]
+            return taken
+        try:
+            return await self._receive.read(min(max_bytes, MAX_READ_BYTES))
+        except BINDING_ERRORS as error:
+            raise StreamBroken("The stream broke.", why=reason_of(error)) from error
+
+
+class OpenedStream(_IrohStream):
+    """The end of the node that opened it."""
+
+    def __init__(self, stream: BiStream) -> None:
+        super().__init__(stream)
+        self._reader: FrameReader | None = FrameReader(self._receive)
+
+    async def start(self, method: str, header: bytes) -> None:
+        """Say what it is for. Raises StreamBroken."""
+        await super().write(encode(Open(method, header)))
+
+    async def read(self, max_bytes: int) -> bytes:
+        """See ``Stream``; the first time learns whether the other node accepts."""
+        if self._reader is not None:
+            await self._learn(self._reader)
+        return await super().read(max_bytes)
+
+    async def _learn(self, reader: FrameReader) -> None:
+        frame = await _expected(reader)
+        if isinstance(frame, Refused):
+            raise RemoteError(frame.code, frame.message)
+        if not isinstance(frame, Accepted):
+            raise StreamBroken("The other side does not keep to the protocol.")
+        self._received = reader.rest()
+        self._reader = None
+
+
+class AcceptedStream(_IrohStream):
+    """The end of the node that serves it."""
+
+    def __init__(self, stream: BiStream) -> None:
+        super().__init__(stream)
+        self._is_accepted = False
+
+    async def purpose(self) -> Open:
+        """What it is for. Raises StreamBroken."""
+        reader = FrameReader(self._receive)
+        frame = await _expected(reader)
+        if not isinstance(frame, Open):
+            raise StreamBroken("The other side does not keep to the protocol.")
+        self._received = reader.rest()
+        return frame
+
+    async def write(self, data: bytes) -> None:
+        """See ``Stream``."""
+        await self._accept()
+        await super().write(data)
+
+    async def finish(self) -> None:
+        """See ``Stream``."""
+        if not self._is_finished:
+            await self._accept()
+        await super().finish()
+
+    async def refuse(self, error: RemoteError) -> None:
+        """Answer an error, or break the stream off if bytes were sent already. Never raises."""
+        if self._is_accepted:
+            return await self.abort()
+        self._is_accepted = True
+        with suppress(StreamBroken):
+            await super().write(encode(Refused(0, error.code, error.message)))
+            await super().finish()
+
+    async def _accept(self) -> None:
+        if not self._is_accepted:
+            self._is_accepted = True
+            await super().write(encode(Accepted()))
+
+
+async def _expected(reader: FrameReader) -> Frame:
+    try:
+        return await reader.next()
+    except ValueError as error:
+        raise StreamBroken("The other side does not keep to the protocol.", why=str(error)) from error

@@ -1,0 +1,160 @@
+"""Node records: which endpoint key belongs to a node id, and where it can be found.
+
+A record is a document signed by the node's key, so anyone may pass it on. Nodes exchange the records that
+they know when they meet, and pass on what is new to them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from ipaddress import ip_address
+
+import msgspec
+
+from golemnet.model.documents import Signed, open_signed, sign, signer_of
+from golemnet.model.keys import BadSignature, NodeKey
+from golemnet.model.node_id import NodeId
+
+KIND = "node-record"
+LIFETIME = timedelta(hours=1)
+MAX_LIFETIME = timedelta(hours=24)
+MAX_CLOCK_SKEW = timedelta(minutes=5)
+MAX_RECORDS = 10_000
+MAX_ADDRESSES = 16
+ENDPOINT_KEY_BYTES = 32
+
+
+class NodeRecord(msgspec.Struct, frozen=True, array_like=True):
+    """Signed by the node.
+
+    Attributes:
+        node_id: whose record it is.
+        endpoint_key: ed25519 public key, 32 bytes, of its endpoint.
+        addresses: ``ip:port`` of UDP, IPv6 in brackets.
+        expires: epoch seconds; nobody uses it later.
+        sequence: epoch milliseconds of its making; the highest counts.
+    """
+
+    node_id: str
+    endpoint_key: bytes
+    addresses: list[str]
+    expires: int
+    sequence: int
+
+
+def make_record(key: NodeKey, endpoint_key: bytes, addresses: list[str], now: datetime) -> Signed:
+    """The record of the node with ``key``, signed, good for an hour."""
+    record = NodeRecord(
+        node_id=str(key.node_id),
+        endpoint_key=endpoint_key,
+        addresses=addresses[:MAX_ADDRESSES],
+        expires=int((now + LIFETIME).timestamp()),
+        sequence=int(now.timestamp() * 1000),
+    )
+    return sign(KIND, record, key)
+
+
+def read_record(signed: Signed, now: datetime) -> NodeRecord:
+    """The record, checked.
+
+    Raises:
+        BadSignature: not signed by the node that it is about.
+        ValueError: expired, from the future, or malformed.
+    """
+    signer = signer_of(signed)
+    record = open_signed(signed, KIND, NodeRecord, signer)
+    if record.node_id != signer:
+        raise BadSignature(f"{signer} signed a record of {record.node_id[:80]!r}")
+    _check_time(record, now)
+    _check_places(record)
+    return record
+
+
+class KnownRecord(msgspec.Struct, frozen=True):
+    """A record and the document that proves it."""
+
+    record: NodeRecord
+    signed: Signed
+
+
+class RecordBook:
+    """The newest record of each node that was heard of; at most 10,000."""
+
+    def __init__(self) -> None:
+        self._known: dict[NodeId, KnownRecord] = {}
+        self._changed = asyncio.Event()
+
+    def add(self, signed: Signed, now: datetime) -> NodeRecord | None:
+        """Take the record in; returns it if it says something new, None if it is known or older.
+
+        Raises:
+            ValueError: it is not a good record (BadSignature if it is forged).
+        """
+        record = read_record(signed, now)
+        node = NodeId.parse(record.node_id)
+        known = self._known.get(node)
+        if known is not None and known.record.sequence >= record.sequence:
+            return None
+        self._known[node] = KnownRecord(record, signed)
+        self._shrink(now)
+        self._wake()
+        return record
+
+    def get(self, node: NodeId, now: datetime) -> NodeRecord | None:
+        """The record of ``node``, unless none is known or it has expired."""
+        known = self._known.get(node)
+        return known.record if known and known.record.expires > now.timestamp() else None
+
+    def has(self, signed: Signed) -> bool:
+        """Whether exactly this document is known; spares checking its signature again."""
+        return any(known.signed == signed for known in self._same_body(signed))
+
+    def all(self, now: datetime) -> list[KnownRecord]:
+        """Every record that has not expired."""
+        return [known for known in self._known.values() if known.record.expires > now.timestamp()]
+
+    def news(self) -> asyncio.Event:
+        """Set when the next new record comes."""
+        return self._changed
+
+    def _same_body(self, signed: Signed) -> Iterable[KnownRecord]:
+        try:
+            claimed = msgspec.msgpack.decode(signed.body, type=NodeRecord)
+        except (msgspec.DecodeError, RecursionError):
+            return []
+        known = self._known.get(NodeId(claimed.node_id))
+        return [known] if known else []
+
+    def _shrink(self, now: datetime) -> None:
+        if len(self._known) <= MAX_RECORDS:
+            return
+        soonest = min(self._known, key=lambda node: self._known[node].record.expires)
+        del self._known[soonest]
+
+    def _wake(self) -> None:
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+
+def _check_time(record: NodeRecord, now: datetime) -> None:
+    seconds = now.timestamp()
+    if record.expires <= seconds:
+        raise ValueError("the node record has expired")
+    if record.expires > seconds + MAX_LIFETIME.total_seconds():
+        raise ValueError("the node record would live too long")
+    if record.sequence > (seconds + MAX_CLOCK_SKEW.total_seconds()) * 1000:
+        raise ValueError("the node record comes from the future")
+
+
+def _check_places(record: NodeRecord) -> None:
+    if len(record.endpoint_key) != ENDPOINT_KEY_BYTES:
+        raise ValueError(f"an endpoint key has {ENDPOINT_KEY_BYTES} bytes")
+    if len(record.addresses) > MAX_ADDRESSES:
+        raise ValueError(f"a node record has at most {MAX_ADDRESSES} addresses")
+    for address in record.addresses:
+        host, _, port = address.rpartition(":")
+        ip_address(host.removeprefix("[").removesuffix("]"))
+        if not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
+            raise ValueError(f"{address[:80]!r} has no port")

@@ -1,0 +1,84 @@
+"""Node records: what is believed, and what is newer."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from golemnet.model.documents import sign
+from golemnet.model.keys import BadSignature, NodeKey
+from golemnet.net.bootstrap import BadBootstrapAddress, BootstrapAddress, parse_bootstrap
+from golemnet.net.records import KIND, MAX_ADDRESSES, NodeRecord, RecordBook, make_record, read_record
+
+NOW = datetime(2030, 1, 1, tzinfo=UTC)
+ENDPOINT = bytes(range(32))
+
+
+@pytest.fixture
+def key():
+    return NodeKey.generate()
+
+
+def test_a_record_is_read_back(key):
+    record = read_record(make_record(key, ENDPOINT, ["127.0.0.1:1", "[::1]:2"], NOW), NOW)
+    assert (record.node_id, record.endpoint_key) == (key.node_id, ENDPOINT)
+    assert record.addresses == ["127.0.0.1:1", "[::1]:2"]
+
+
+def test_nobody_makes_the_record_of_another(key):
+    record = read_record(make_record(key, ENDPOINT, [], NOW), NOW)
+    with pytest.raises(BadSignature):
+        read_record(sign(KIND, record, NodeKey.generate()), NOW)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"expires": int(NOW.timestamp())},
+        {"expires": int(NOW.timestamp()) + 10**6},
+        {"sequence": int(NOW.timestamp() * 1000) + 10**6},
+        {"endpoint_key": b"short"},
+        {"addresses": ["127.0.0.1"]},
+        {"addresses": ["example.org:1"]},
+        {"addresses": ["127.0.0.1:0"]},
+        {"addresses": ["127.0.0.1:1"] * (MAX_ADDRESSES + 1)},
+    ],
+)
+def test_records_that_make_no_sense_are_refused(key, change):
+    good = read_record(make_record(key, ENDPOINT, ["127.0.0.1:1"], NOW), NOW)
+    fields = {name: getattr(good, name) for name in good.__struct_fields__}
+    with pytest.raises(ValueError):
+        read_record(sign(KIND, NodeRecord(**{**fields, **change}), key), NOW)
+
+
+def test_the_newest_record_counts(key):
+    book = RecordBook()
+    old = make_record(key, ENDPOINT, ["127.0.0.1:1"], NOW)
+    new = make_record(key, ENDPOINT, ["127.0.0.1:2"], NOW + timedelta(seconds=1))
+    news = book.news()
+    assert book.add(new, NOW)
+    assert news.is_set()
+    assert book.has(new)
+    assert book.add(old, NOW) is None
+    assert book.add(new, NOW) is None
+    known = book.get(key.node_id, NOW)
+    assert known
+    assert known.addresses == ["127.0.0.1:2"]
+    assert book.get(key.node_id, NOW + timedelta(hours=2)) is None
+    assert book.all(NOW + timedelta(hours=2)) == []
+
+
+def test_bootstrap_addresses():
+    text = f"{ENDPOINT.hex()}@example.org:11500"
+    assert parse_bootstrap(text) == BootstrapAddress(ENDPOINT, "example.org", 11500)
+    assert str(parse_bootstrap(text)) == text
+
+
+@pytest.mark.parametrize("text", ["", "x@h:1", f"{ENDPOINT.hex()}@h", f"{ENDPOINT.hex()}@h:99999", "@:"])
+def test_texts_that_are_no_bootstrap_addresses(text):
+    with pytest.raises(BadBootstrapAddress):
+        parse_bootstrap(text)
+
+
+async def test_a_bootstrap_host_is_resolved():
+    address = BootstrapAddress(ENDPOINT, "127.0.0.1", 5)
+    assert await address.addresses() == ["127.0.0.1:5"]
