@@ -127,18 +127,19 @@ class IrohNetwork:
 
     async def run(self, ready: asyncio.Event) -> None:
         """See ``Network``. Raises CannotListen."""
-        endpoint = await open_endpoint(self._secret, self._bind)
-        self._endpoint = endpoint
+        # Not kept in a variable: the port is free only when nothing refers to the endpoint any more, and
+        # a cancelled task refers to this frame.
+        self._endpoint = await open_endpoint(self._secret, self._bind)
         try:
             self._renew_record()
             log.info("network ready", address=self.address(), node_id=self.node_id)
             ready.set()
             async with asyncio.TaskGroup() as group:
-                group.create_task(self._accept(endpoint))
+                group.create_task(self._accept())
                 group.create_task(self._keep_record_fresh())
                 group.create_task(self._meeting.run())
         finally:
-            await self._close(endpoint)
+            await self._close()
 
     # -- finding others ------------------------------------------------------------------------------------
 
@@ -213,9 +214,9 @@ class IrohNetwork:
 
     # -- others find us ------------------------------------------------------------------------------------
 
-    async def _accept(self, endpoint: Endpoint) -> None:
-        while True:
-            incoming = await endpoint.accept_next()
+    async def _accept(self) -> None:
+        while self._endpoint is not None:
+            incoming = await self._endpoint.accept_next()
             if incoming is None:
                 raise Unreachable("The endpoint was closed.")
             await self._greetings.acquire()
@@ -266,7 +267,7 @@ class IrohNetwork:
     # -- records -------------------------------------------------------------------------------------------
 
     async def _take_records(self, session: Session, frame: Records) -> None:
-        """Keep what is new of a peer's records and pass it on to the others. BadSignature ends its session."""
+        """Keep what is new of a peer's records and pass it on to the others. BadSignature ends it."""
         fresh = [each for each in frame.records[:MAX_RECORDS_OF_FRAME] if self._is_news(each)]
         if fresh:
             await self._spread(fresh, session)
@@ -327,12 +328,12 @@ class IrohNetwork:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _close(self, endpoint: Endpoint) -> None:
-        self._own = None
-        self._endpoint = None
+    async def _close(self) -> None:
+        endpoint, self._endpoint, self._own = self._endpoint, None, None
         self._sessions.close()
         for task in (*self._tasks, *self._dialling.values()):
             task.cancel()
-        with suppress(TimeoutError):
-            async with asyncio.timeout(CLOSE_TIMEOUT_S):
-                await endpoint.close()
+        if endpoint is not None:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(CLOSE_TIMEOUT_S):
+                    await endpoint.close()
