@@ -1,1 +1,1 @@
-"""golemnet gftp"""
+"""Files between programs and nodes: addresses, sharing, the link to the daemon, ``gftp server``."""

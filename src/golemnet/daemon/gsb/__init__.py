@@ -1,1 +1,1 @@
-"""golemnet daemon/gsb"""
+"""Programs that answer other nodes through this one: services of the bus API, and shared files."""
