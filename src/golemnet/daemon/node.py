@@ -10,12 +10,14 @@ from aiohttp import web
 from golemnet.clock import Clock, SystemClock
 from golemnet.daemon.activity.service import Activities
 from golemnet.daemon.deals import NodeDeals, permissions
+from golemnet.daemon.gsb.service import Services
 from golemnet.daemon.identity.opening import node_key
 from golemnet.daemon.identity.service import Identities
 from golemnet.daemon.market.service import Market
 from golemnet.daemon.parts import Part, run_parts
 from golemnet.daemon.payment.service import Payments
 from golemnet.daemon.routes import activity as activity_routes
+from golemnet.daemon.routes import gsb as gsb_routes
 from golemnet.daemon.routes import identity as identity_routes
 from golemnet.daemon.routes import market as market_routes
 from golemnet.daemon.routes import net as net_routes
@@ -76,6 +78,7 @@ class Node:
             settings.chain_file,
             NodeDeals(self.market.agreement, self.activities),
         )
+        self.services = Services(self.key.node_id, self.network, self.clock)
         self.server = Server(
             self._routes(),
             self.identities,
@@ -117,6 +120,7 @@ class Node:
             Part("market", self.market.run),
             Part("activities", self.activities.run),
             Part("payments", self.payments.run),
+            Part("files", self.services.run),
             Part("server", self.server.run),
         ]
 
@@ -129,6 +133,7 @@ class Node:
             *market_routes.routes(self.market),
             *activity_routes.routes(self.activities),
             *payment_routes.routes(self.payments),
+            *gsb_routes.routes(self.services),
             *net_routes.routes(self.network, self.settings.net_bootstrap),
         ]
 
