@@ -1,1 +1,1 @@
-"""golemnet provider"""
+"""The provider agent: offers what a machine has, serves agreements, bills them."""

@@ -1,0 +1,268 @@
+"""The ``ya-provider`` command, ``golemsp`` for short: sell what this machine has."""
+
+from __future__ import annotations
+
+import sys
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import App, Parameter
+
+from golemnet.cli.output import show_error, show_json, show_one, show_rows
+from golemnet.errors import GolemError
+from golemnet.provider import presets as preferences_file
+from golemnet.provider.journal import Journal
+from golemnet.provider.machine import Limits, sold, this_machine
+from golemnet.provider.presets import Preferences, Preset, checked
+from golemnet.provider.reports import history_rows, preset_rows, totals
+from golemnet.provider.settings import AgentSettings, settings_from
+
+DataDir = Annotated[Path | None, Parameter(name=["--data-dir", "-d"])]
+AsJson = Annotated[bool, Parameter(name="--json", negative="")]
+RECENT = 20
+
+app = App(name="ya-provider", help="Sell computation on the Golem Network.")
+preset = App(name="preset", help="Prices under a name.")
+config = App(name="config", help="Name, subnet and limits of this provider.")
+app.command(preset)
+app.command(config)
+app.command(config, name="settings")
+
+
+@app.command
+def run(
+    *presets: str, node_name: str | None = None, subnet: str | None = None, data_dir: DataDir = None
+) -> None:
+    """Offer this machine until SIGTERM or Ctrl-C. The daemon is that of YAGNA_API_URL and YAGNA_APPKEY.
+
+    Args:
+        presets: what to offer instead of the active presets.
+        node_name: how others see this node (NODE_NAME).
+        subnet: the part of the market to sell on (SUBNET).
+        data_dir: where the agent keeps its data (DATA_DIR, default ~/.local/share/ya-provider).
+    """
+    from golemnet.cli.services import run_service
+    from golemnet.provider.opening import run_agent
+
+    settings = settings_from(data_dir=data_dir, node_name=node_name, subnet=subnet)
+    run_service(lambda ready: run_agent(settings, ready, presets=list(presets)))
+
+
+@app.command
+def status(*, data_dir: DataDir = None, json: AsJson = False) -> None:
+    """What is offered at which price, and what came of it.
+
+    Args:
+        data_dir: the agent's data (DATA_DIR).
+        json: for programs.
+    """
+    settings = settings_from(data_dir=data_dir)
+    preferences = _preferences(settings)
+    records = Journal(settings.journal_file).records()
+    facts = {**_config(settings, preferences), **totals(records)}
+    if json:
+        show_json({**facts, "presets": preset_rows(preferences)})
+        return
+    show_one(facts, as_json=False)
+    show_rows(preset_rows(preferences), as_json=False)
+
+
+@app.command
+def history(*, everything: bool = False, data_dir: DataDir = None, json: AsJson = False) -> None:
+    """The agreements, their state, and the transactions that paid them.
+
+    Args:
+        everything: all of them, not only the last ones.
+        data_dir: the agent's data (DATA_DIR).
+        json: for programs.
+    """
+    records = Journal(settings_from(data_dir=data_dir).journal_file).records()
+    rows = history_rows(records if everything else records[-RECENT:])
+    show_rows(rows, as_json=json, columns=("agreement", "approved", "requestor", "state", "amount"))
+
+
+@app.command
+def profile(*, data_dir: DataDir = None, json: AsJson = False) -> None:
+    """What this machine has, and what of it is sold.
+
+    Args:
+        data_dir: the agent's data (DATA_DIR).
+        json: for programs.
+    """
+    settings = settings_from(data_dir=data_dir)
+    machine = this_machine(_existing(settings.data_dir))
+    offered = sold(machine, _preferences(settings).limits)
+    rows = [
+        {
+            "what": what,
+            "threads": each.threads,
+            "memory GiB": round(each.memory_gib, 1),
+            "storage GiB": round(each.storage_gib, 1),
+        }
+        for what, each in (("machine", machine), ("sold", offered))
+    ]
+    show_rows(rows, as_json=json)
+
+
+@preset.command(name="list")
+def list_presets(*, data_dir: DataDir = None, json: AsJson = False) -> None:
+    """All presets, with their prices in GLM.
+
+    Args:
+        data_dir: the agent's data (DATA_DIR).
+        json: for programs.
+    """
+    show_rows(preset_rows(_preferences(settings_from(data_dir=data_dir))), as_json=json)
+
+
+@preset.command(name=["create", "update"])
+def set_preset(
+    name: str,
+    *,
+    per_hour: Decimal | None = None,
+    per_cpu_hour: Decimal | None = None,
+    start: Decimal | None = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Make a preset, or change the prices of one.
+
+    Args:
+        name: of the preset.
+        per_hour: GLM for an hour of an activity.
+        per_cpu_hour: GLM for an hour of one processor.
+        start: GLM for an activity, however short.
+        data_dir: the agent's data (DATA_DIR).
+    """
+    settings = settings_from(data_dir=data_dir)
+    preferences = _preferences(settings)
+    known = next((each for each in preferences.presets if each.name == name), Preset(name))
+    changed = Preset(
+        name,
+        known.per_hour if per_hour is None else per_hour,
+        known.per_cpu_hour if per_cpu_hour is None else per_cpu_hour,
+        known.start if start is None else start,
+    )
+    try:
+        _save(settings, preferences.with_preset(checked(changed)))
+    except ValueError as error:
+        raise GolemError("A price is not an amount of GLM.", why=str(error)) from error
+
+
+@preset.command(name="remove")
+def remove_preset(name: str, *, data_dir: DataDir = None) -> None:
+    """Forget a preset.
+
+    Args:
+        name: of the preset.
+        data_dir: the agent's data (DATA_DIR).
+    """
+    settings = settings_from(data_dir=data_dir)
+    _save(settings, _preferences(settings).without_preset(name))
+
+
+@preset.command(name="activate")
+def activate(name: str, *, data_dir: DataDir = None) -> None:
+    """Offer a preset from the agent's next start on.
+
+    Args:
+        name: of the preset.
+        data_dir: the agent's data (DATA_DIR).
+    """
+    settings = settings_from(data_dir=data_dir)
+    _save(settings, _preferences(settings).activated(name, active=True))
+
+
+@preset.command(name="deactivate")
+def deactivate(name: str, *, data_dir: DataDir = None) -> None:
+    """Do not offer a preset any more from the agent's next start on.
+
+    Args:
+        name: of the preset.
+        data_dir: the agent's data (DATA_DIR).
+    """
+    settings = settings_from(data_dir=data_dir)
+    _save(settings, _preferences(settings).activated(name, active=False))
+
+
+@config.command(name=["get", "show"])
+def show_config(*, data_dir: DataDir = None, json: AsJson = False) -> None:
+    """Name, subnet and limits.
+
+    Args:
+        data_dir: the agent's data (DATA_DIR).
+        json: for programs.
+    """
+    settings = settings_from(data_dir=data_dir)
+    show_one(_config(settings, _preferences(settings)), as_json=json)
+
+
+@config.command(name="set")
+def set_config(
+    *,
+    node_name: str | None = None,
+    subnet: str | None = None,
+    threads: Annotated[int | None, Parameter(name=["--threads", "--cores"])] = None,
+    memory_gib: Annotated[float | None, Parameter(name=["--memory-gib", "--memory"])] = None,
+    storage_gib: Annotated[float | None, Parameter(name=["--storage-gib", "--disk"])] = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Change name, subnet or limits; they hold from the agent's next start on.
+
+    Args:
+        node_name: how others see this node.
+        subnet: the part of the market to sell on.
+        threads: processors that may be sold.
+        memory_gib: memory that may be sold, in GiB.
+        storage_gib: disk that may be sold, in GiB.
+        data_dir: the agent's data (DATA_DIR).
+    """
+    settings = settings_from(data_dir=data_dir)
+    known = _preferences(settings)
+    limits = Limits(
+        known.limits.threads if threads is None else threads,
+        known.limits.memory_gib if memory_gib is None else memory_gib,
+        known.limits.storage_gib if storage_gib is None else storage_gib,
+    )
+    if any(limit is not None and limit <= 0 for limit in (threads, memory_gib, storage_gib)):
+        raise GolemError("A limit must be more than nothing.")
+    changed = Preferences(
+        node_name or known.node_name, subnet or known.subnet, limits, known.presets, known.active
+    )
+    AgentSettings(settings.data_dir).apply(changed)
+    _save(settings, changed)
+
+
+def _config(settings: AgentSettings, preferences: Preferences) -> dict[str, object]:
+    effective = settings.apply(preferences)
+    offered = sold(this_machine(_existing(settings.data_dir)), preferences.limits)
+    return {
+        "node name": effective.node_name,
+        "subnet": effective.subnet,
+        "threads": offered.threads,
+        "memory GiB": offered.memory_gib,
+        "storage GiB": offered.storage_gib,
+    }
+
+
+def _preferences(settings: AgentSettings) -> Preferences:
+    return preferences_file.load(settings.preferences_file)
+
+
+def _save(settings: AgentSettings, preferences: Preferences) -> None:
+    preferences_file.save(settings.preferences_file, preferences)
+
+
+def _existing(path: Path) -> Path:
+    return next(each for each in (path, *path.parents) if each.exists())
+
+
+def main() -> None:
+    """Run; an error that a person can act on ends with status 1 and says so on stderr."""
+    try:
+        app(sys.argv[1:])
+    except GolemError as error:
+        show_error(error)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -1,0 +1,141 @@
+"""One ExeUnit process for each activity: started, watched, and gone when its activity is over."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import signal
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+import structlog
+
+from golemnet.rest.market import Agreement
+
+STOP_S = 10.0
+MAX_ERROR_CHARACTERS = 2000
+KEPT_LOGS = 100
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """Where ExeUnits work and what they are given.
+
+    Args:
+        directory: below it a folder for each activity, the image cache and the logs.
+        runtime: the driver that the self-test has chosen.
+        environment: what the process finds in its environment: the daemon and the key.
+    """
+
+    directory: Path
+    runtime: str
+    environment: Mapping[str, str]
+
+    def log_of(self, activity_id: str) -> Path:
+        """What the ExeUnit of the activity writes."""
+        return self.directory / "logs" / f"{activity_id}.log"
+
+    def command(self, activity_id: str) -> list[str]:
+        """The command line of an ExeUnit."""
+        return [
+            *(sys.executable, "-m", "golemnet.cli.exe_unit", "--activity-id", activity_id),
+            *("--agreement", str(self.agreement_of(activity_id))),
+            *("--work-dir", str(self.directory / "activities" / activity_id)),
+            *("--cache-dir", str(self.directory / "images"), "--runtime", self.runtime),
+        ]
+
+    def agreement_of(self, activity_id: str) -> Path:
+        """The file with the agreement for the ExeUnit."""
+        return self.directory / "agreements" / f"{activity_id}.json"
+
+    def prepare(self, activity_id: str, agreement: Agreement) -> None:
+        """Write what the ExeUnit reads, and make room among the logs."""
+        for folder in ("agreements", "logs", "images", "activities"):
+            (self.directory / folder).mkdir(parents=True, exist_ok=True)
+        self.agreement_of(activity_id).write_bytes(msgspec.json.encode(agreement))
+        _remove_old_logs(self.directory / "logs")
+
+    def clean(self, activity_id: str) -> None:
+        """Remove what a finished ExeUnit may have left."""
+        self.agreement_of(activity_id).unlink(missing_ok=True)
+        shutil.rmtree(self.directory / "activities" / activity_id, ignore_errors=True)
+
+
+@dataclass
+class ExeUnit:
+    """A running ExeUnit; the process is the leader of a group of its own."""
+
+    activity_id: str
+    process: asyncio.subprocess.Process
+    log_file: Path
+    _stopping: asyncio.Task[None] | None = field(default=None, repr=False)
+
+    @classmethod
+    async def start(cls, workshop: Workshop, activity_id: str, agreement: Agreement) -> ExeUnit:
+        """Start the ExeUnit of an activity. Raises OSError, ValueError for an id that is none."""
+        if not activity_id.isalnum():
+            raise ValueError(f"{activity_id[:80]!r} is not the id of an activity")
+        await asyncio.to_thread(workshop.prepare, activity_id, agreement)
+        log_file = workshop.log_of(activity_id)
+        with log_file.open("ab") as out:
+            process = await asyncio.create_subprocess_exec(
+                *workshop.command(activity_id),
+                env={**os.environ, **workshop.environment},
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=out,
+                stderr=out,
+                process_group=0,
+            )
+        log.info("exe-unit started", activity_id=activity_id, pid=process.pid)
+        return cls(activity_id, process, log_file)
+
+    async def wait(self) -> int:
+        """Wait for the end of the process; its status."""
+        return await self.process.wait()
+
+    def stop_soon(self) -> None:
+        """Let it end by itself, as its daemon has asked it to; kill it if it does not."""
+        if self._stopping is None:
+            self._stopping = asyncio.create_task(self._stop())
+
+    async def _stop(self) -> None:
+        for number in (None, signal.SIGTERM, signal.SIGKILL):
+            if number is not None:
+                self._signal(number)
+            try:
+                await asyncio.wait_for(self.process.wait(), STOP_S / 2)
+                return
+            except TimeoutError:
+                continue
+
+    def terminate(self) -> None:
+        """Ask it to end now."""
+        self._signal(signal.SIGTERM)
+        self.stop_soon()
+
+    def last_words(self) -> str:
+        """The end of its log."""
+        try:
+            text = self.log_file.read_bytes()[-MAX_ERROR_CHARACTERS:].decode(errors="replace")
+        except OSError:
+            return ""
+        return text.strip()
+
+    def _signal(self, number: signal.Signals) -> None:
+        if self.process.returncode is None:
+            try:
+                os.killpg(self.process.pid, number)
+            except ProcessLookupError:
+                return
+
+
+def _remove_old_logs(folder: Path) -> None:
+    logs = sorted(folder.glob("*.log"), key=lambda path: path.stat().st_mtime)
+    for path in logs[:-KEPT_LOGS]:
+        path.unlink(missing_ok=True)

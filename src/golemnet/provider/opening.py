@@ -1,0 +1,112 @@
+"""From settings to a running agent: lock, self-test, account, then work."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import structlog
+
+from golemnet.clock import Clock, SystemClock
+from golemnet.errors import GolemError
+from golemnet.provider.agent import Agent
+from golemnet.provider.exe_units import Workshop
+from golemnet.provider.journal import Journal
+from golemnet.provider.machine import sold, this_machine
+from golemnet.provider.offer import Seller
+from golemnet.provider.polling import insist
+from golemnet.provider.presets import Preferences, Preset, load
+from golemnet.provider.settings import AgentSettings
+from golemnet.rest.client import DEFAULT_API_URL, Client
+from golemnet.rest.payment import Account, InitAccount
+from golemnet.runtime.self_test import SelfTest, self_test
+
+log = structlog.get_logger(__name__)
+
+
+async def run_agent(
+    settings: AgentSettings, ready: asyncio.Event, *, presets: list[str] | None = None
+) -> None:
+    """Run the agent of these settings until cancelled; ``presets`` instead of the active ones.
+
+    Raises:
+        GolemError: another agent runs here, the machine cannot isolate programs, no key, no account.
+    """
+    preferences = settings.apply(load(settings.preferences_file))
+    chosen = [preferences.preset(name) for name in presets] if presets else preferences.active_presets()
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    with _only_one(settings.lock_file):
+        async with Client.from_environment() as client:
+            agent = await _open(client, SystemClock(), settings, preferences, chosen)
+            try:
+                await agent.run(ready)
+            except* GolemError as errors:
+                raise _first(errors) from errors
+
+
+async def _open(
+    client: Client, clock: Clock, settings: AgentSettings, preferences: Preferences, presets: list[Preset]
+) -> Agent:
+    tested, addresses = await asyncio.gather(self_test(settings.workshop), _addresses(client, clock))
+    runtime = tested.require()
+    log.info(
+        "self-test passed", runtime=runtime, isolation=tested.isolation, seconds=round(tested.seconds, 2)
+    )
+    workshop = Workshop(settings.workshop, runtime, _unit_environment())
+    seller = _seller(settings, preferences, tested, addresses)
+    return Agent(client, clock, Journal(settings.journal_file), workshop, seller, presets)
+
+
+def _seller(
+    settings: AgentSettings, preferences: Preferences, tested: SelfTest, addresses: Mapping[str, str]
+) -> Seller:
+    return Seller(
+        node_name=preferences.node_name,
+        subnet=preferences.subnet,
+        machine=sold(this_machine(settings.data_dir), preferences.limits),
+        isolation=str(tested.isolation),
+        addresses=addresses,
+    )
+
+
+async def _addresses(client: Client, clock: Clock) -> dict[str, str]:
+    """Where we are paid, by platform; the identity's own address if nothing else was set up."""
+    accounts = await insist("accounts", clock, client.payment.get_provider_accounts)
+    if not accounts:
+        receive = InitAccount(sender=False, receiver=True)
+        accounts = await insist("account", clock, lambda: client.payment.init(receive))
+    return {account.platform: account.address for account in accounts if _receives(account)}
+
+
+def _receives(account: Account) -> bool:
+    return account.receive
+
+
+def _unit_environment() -> dict[str, str]:
+    return {
+        "YAGNA_API_URL": os.environ.get("YAGNA_API_URL") or DEFAULT_API_URL,
+        "YAGNA_APPKEY": os.environ["YAGNA_APPKEY"],
+    }
+
+
+@contextmanager
+def _only_one(path: Path) -> Iterator[None]:
+    """Hold the lock of a data directory. Raises GolemError if another agent does."""
+    with path.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise GolemError(
+                f"Another agent runs in {path.parent}.",
+                next_step="Stop it, or name another directory by --data-dir.",
+            ) from None
+        yield
+
+
+def _first(errors: BaseExceptionGroup[GolemError]) -> GolemError:
+    first = errors.exceptions[0]
+    return _first(first) if isinstance(first, BaseExceptionGroup) else first

@@ -1,0 +1,121 @@
+"""What the owner of a machine decides: name, subnet, limits, presets with prices. Kept as one JSON file."""
+
+from __future__ import annotations
+
+import os
+from decimal import Decimal
+from pathlib import Path
+
+import msgspec
+
+from golemnet.errors import GolemError
+from golemnet.model.money import parse_amount
+from golemnet.model.names import CPU_COUNTER, DURATION_COUNTER
+from golemnet.model.pricing import LinearPricing
+from golemnet.provider.machine import Limits
+
+DEFAULT_PRESET = "vm"
+SECONDS_PER_HOUR = 3600
+_PLACES = Decimal("1e-18")
+
+
+class Preset(msgspec.Struct, frozen=True):
+    """Prices under a name, in GLM: per hour of an activity, per hour of one processor, per activity."""
+
+    name: str
+    per_hour: Decimal = Decimal("0.005")
+    per_cpu_hour: Decimal = Decimal("0.025")
+    start: Decimal = Decimal(0)
+
+    def pricing(self) -> LinearPricing:
+        """The prices as they stand in an offer: per second."""
+        return LinearPricing(
+            [DURATION_COUNTER, CPU_COUNTER],
+            [_per_second(self.per_hour), _per_second(self.per_cpu_hour)],
+            self.start,
+        )
+
+
+class Preferences(msgspec.Struct, frozen=True):
+    """All choices of the owner; each has a default that makes sense."""
+
+    node_name: str = ""
+    subnet: str = "public"
+    limits: Limits = msgspec.field(default_factory=Limits)
+    presets: list[Preset] = msgspec.field(default_factory=lambda: [Preset(DEFAULT_PRESET)])
+    active: list[str] = msgspec.field(default_factory=lambda: [DEFAULT_PRESET])
+
+    def preset(self, name: str) -> Preset:
+        """The preset ``name``. Raises GolemError if there is none."""
+        for preset in self.presets:
+            if preset.name == name:
+                return preset
+        known = ", ".join(preset.name for preset in self.presets) or "none"
+        raise GolemError(f"There is no preset {name!r}.", why=f"Known: {known}.")
+
+    def active_presets(self) -> list[Preset]:
+        """The presets that are offered. Raises GolemError if there are none."""
+        if not self.active:
+            raise GolemError(
+                "No preset is active, so there is nothing to sell.",
+                next_step="Run `ya-provider preset activate NAME`.",
+            )
+        return [self.preset(name) for name in self.active]
+
+    def with_preset(self, preset: Preset) -> Preferences:
+        """With ``preset`` added, or in the place of the one with its name."""
+        others = [known for known in self.presets if known.name != preset.name]
+        return msgspec.structs.replace(self, presets=[*others, preset])
+
+    def without_preset(self, name: str) -> Preferences:
+        """Without the preset ``name``. Raises GolemError if there is none."""
+        gone = self.preset(name)
+        return msgspec.structs.replace(
+            self,
+            presets=[preset for preset in self.presets if preset is not gone],
+            active=[each for each in self.active if each != name],
+        )
+
+    def activated(self, name: str, active: bool) -> Preferences:
+        """With the preset ``name`` offered or not. Raises GolemError if there is none."""
+        self.preset(name)
+        others = [each for each in self.active if each != name]
+        return msgspec.structs.replace(self, active=[*others, name] if active else others)
+
+
+def load(path: Path) -> Preferences:
+    """The preferences in the file, or the defaults if there is none.
+
+    Raises:
+        GolemError: the file is not what we wrote.
+    """
+    if not path.exists():
+        return Preferences()
+    try:
+        preferences = msgspec.json.decode(path.read_bytes(), type=Preferences)
+        for preset in preferences.presets:
+            checked(preset)
+    except (msgspec.DecodeError, ValueError) as error:
+        raise GolemError(
+            f"The preferences in {path} cannot be read.", why=str(error), next_step="Mend or remove the file."
+        ) from error
+    return preferences
+
+
+def save(path: Path, preferences: Preferences) -> None:
+    """Write the file in one step."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_suffix(".new")
+    fresh.write_bytes(msgspec.json.format(msgspec.json.encode(preferences), indent=2))
+    os.replace(fresh, path)
+
+
+def checked(preset: Preset) -> Preset:
+    """``preset``, if its prices are amounts. Raises ValueError."""
+    for price in (preset.per_hour, preset.per_cpu_hour, preset.start):
+        parse_amount(price)
+    return preset
+
+
+def _per_second(per_hour: Decimal) -> Decimal:
+    return (per_hour / SECONDS_PER_HOUR).quantize(_PLACES)

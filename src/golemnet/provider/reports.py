@@ -1,0 +1,61 @@
+"""What an owner sees of an agent: rows for tables and JSON. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from decimal import Decimal
+
+from golemnet.provider.presets import Preferences
+from golemnet.provider.records import AgreementRecord
+from golemnet.provider.states import State
+
+Cell = str | int | float | bool | Decimal | datetime | None
+Row = dict[str, Cell]
+_OWED = (State.INVOICED, State.ACCEPTED)
+
+
+def preset_rows(preferences: Preferences) -> list[Row]:
+    """A row for each preset; prices in GLM."""
+    return [
+        {
+            "preset": preset.name,
+            "active": preset.name in preferences.active,
+            "GLM/hour": preset.per_hour,
+            "GLM/cpu hour": preset.per_cpu_hour,
+            "GLM/start": preset.start,
+        }
+        for preset in preferences.presets
+    ]
+
+
+def history_rows(records: Iterable[AgreementRecord]) -> list[Row]:
+    """A row for each agreement, oldest first; amounts in GLM."""
+    return [
+        {
+            "agreement": record.agreement_id,
+            "approved": record.approved_at,
+            "requestor": record.requestor_name or record.requestor_id,
+            "activities": len(record.costs),
+            "state": record.state.value,
+            "amount": record.amount if record.amount is not None else record.cost,
+            "transaction": ", ".join(record.transactions),
+        }
+        for record in records
+    ]
+
+
+def totals(records: Iterable[AgreementRecord]) -> Row:
+    """Earnings over all agreements, in GLM."""
+    known = list(records)
+    return {
+        "agreements": len(known),
+        "running": sum(record.state is State.OPEN for record in known),
+        "paid": _sum(known, (State.SETTLED,)),
+        "owed": _sum(known, _OWED),
+        "refused": _sum(known, (State.REJECTED,)),
+    }
+
+
+def _sum(records: Iterable[AgreementRecord], states: tuple[State, ...]) -> Decimal:
+    return sum((record.amount or Decimal(0) for record in records if record.state in states), Decimal(0))
