@@ -12,13 +12,19 @@ import socket
 READY = b"READY=1"
 
 
-def announce_ready() -> None:
-    """Tell the starter, if it wants to know, that this program can be used now."""
-    address = os.environ.get("NOTIFY_SOCKET")
-    if not address:
+def take_starter() -> str | None:
+    """Who wants to know, taken out of the environment.
+
+    It is ours alone: a program that we start (crun is one) would take the word for its own.
+    """
+    return os.environ.pop("NOTIFY_SOCKET", None)
+
+
+def announce_ready(starter: str | None) -> None:
+    """Tell the starter, if there is one, that this program can be used now."""
+    if not starter:
         return
-    if address.startswith("@"):
-        address = "\0" + address[1:]
+    address = "\0" + starter[1:] if starter.startswith("@") else starter
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as out:
         try:
             out.sendto(READY, address)

@@ -10,7 +10,7 @@ from typing import Any
 
 from golemnet.daemon.logs import configure_logs
 from golemnet.errors import GolemError
-from golemnet.ready import announce_ready
+from golemnet.ready import announce_ready, take_starter
 
 Service = Callable[[asyncio.Event], Coroutine[Any, Any, None]]
 
@@ -32,10 +32,11 @@ def run_service(service: Service) -> None:
 
 async def _main(service: Service) -> None:
     ready = asyncio.Event()
+    starter = take_starter()
     running = asyncio.create_task(service(ready))
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, running.cancel)
-    announcement = asyncio.create_task(_announce(ready.wait()))
+    announcement = asyncio.create_task(_announce(ready.wait(), starter))
     try:
         with contextlib.suppress(asyncio.CancelledError):
             await running
@@ -43,6 +44,6 @@ async def _main(service: Service) -> None:
         announcement.cancel()
 
 
-async def _announce(ready: Awaitable[bool]) -> None:
+async def _announce(ready: Awaitable[bool], starter: str | None) -> None:
     await ready
-    announce_ready()
+    announce_ready(starter)

@@ -13,7 +13,7 @@ from golemnet.daemon.memory import settle
 from golemnet.daemon.node import Node
 from golemnet.daemon.settings import Settings
 from golemnet.errors import GolemError
-from golemnet.ready import announce_ready
+from golemnet.ready import announce_ready, take_starter
 
 # Nobody else reads what this process writes: keys, application keys, agreements.
 PRIVATE = 0o077
@@ -47,7 +47,7 @@ async def _main(settings: Settings) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, node.stop)
-    announcement = asyncio.create_task(_announce(node))
+    announcement = asyncio.create_task(_announce(node, take_starter()))
     try:
         await node.run()
     finally:
@@ -55,10 +55,10 @@ async def _main(settings: Settings) -> None:
     log.info("yagna has stopped", node_id=node.key.node_id)
 
 
-async def _announce(node: Node) -> None:
+async def _announce(node: Node, starter: str | None) -> None:
     await node.ready.wait()
     settle()
-    announce_ready()
+    announce_ready(starter)
     log.info(
         "yagna is ready",
         api_url=node.api_url,

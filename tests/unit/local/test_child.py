@@ -16,7 +16,7 @@ from golemnet.local.layout import Layout
 from golemnet.local.leftovers import Trace, note_processes, remove_leftovers
 from golemnet.local.plan import ProcessPlan
 
-SAYS_READY = "from golemnet.ready import announce_ready; announce_ready(); import time; time.sleep(60)"
+SAYS_READY = "import time; from golemnet.ready import *; announce_ready(take_starter()); time.sleep(60)"
 STUBBORN = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN);" + SAYS_READY
 WAITS = "import time; time.sleep(60)"
 
