@@ -1,1 +1,1 @@
-"""golemnet requestor"""
+"""The requestor's engine: tasks in, results out; between them market, workers, files and payments."""

@@ -1,0 +1,33 @@
+"""What can end a run, or one attempt at a task."""
+
+from __future__ import annotations
+
+from golemnet.errors import GolemError
+
+
+class RunTimeout(GolemError, TimeoutError):
+    """The run did not end within its timeout."""
+
+
+class BudgetExhausted(GolemError):
+    """Going on could cost more than the budget."""
+
+
+class TaskFailed(GolemError):
+    """A task was tried as often as is allowed."""
+
+
+class CommandFailed(GolemError):
+    """A command of a batch has failed at the provider; raised in the worker at its ``yield``.
+
+    ``stdout`` and ``stderr`` are what the command has written.
+    """
+
+    def __init__(self, what: str, *, stdout: str = "", stderr: str = "", **more: str) -> None:
+        self.stdout = stdout
+        self.stderr = stderr
+        super().__init__(what, **more)
+
+
+class ProviderLost(GolemError):
+    """A provider does not answer any more, or has ended the agreement."""

@@ -1,0 +1,123 @@
+"""What happens in a run, for whoever wants to hear it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+
+import msgspec
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that has happened."""
+
+
+class RunStarted(Event, frozen=True):
+    """The demand is on the market; ``budget`` in GLM."""
+
+    demand_id: str
+    budget: Decimal
+    platform: str
+
+
+class NothingMatched(Event, frozen=True):
+    """No offer suits the demand; ``reasons`` say why, one a line."""
+
+    demand_id: str
+    offers_seen: int
+    reasons: list[str]
+
+
+class ProviderRefused(Event, frozen=True):
+    """A provider does not want to work for us now."""
+
+    provider_id: str
+    reason: str
+
+
+class AgreementSigned(Event, frozen=True):
+    """A provider works for us."""
+
+    agreement_id: str
+    provider_id: str
+    provider_name: str
+
+
+class AgreementFailed(Event, frozen=True):
+    """A provider has not signed."""
+
+    provider_id: str
+    provider_name: str
+    reason: str
+
+
+class ActivityStarted(Event, frozen=True):
+    """A container is being set up at a provider."""
+
+    activity_id: str
+    provider_name: str
+
+
+class TaskStarted(Event, frozen=True):
+    """A provider begins with a task."""
+
+    data: str
+    provider_name: str
+
+
+class TaskAccepted(Event, frozen=True):
+    """A task is done; ``seconds`` it took."""
+
+    data: str
+    provider_name: str
+    seconds: float
+
+
+class TaskRetried(Event, frozen=True):
+    """A task did not succeed at a provider."""
+
+    data: str
+    provider_name: str
+    problem: str
+
+
+class ProviderGone(Event, frozen=True):
+    """A provider is lost; its task goes elsewhere."""
+
+    provider_name: str
+    problem: str
+
+
+class WorkerSaid(Event, frozen=True):
+    """The script's worker has a message."""
+
+    provider_name: str
+    text: str
+
+
+class ClaimRejected(Event, frozen=True):
+    """A provider asks for what is not justified, or for more than is left."""
+
+    agreement_id: str
+    amount: Decimal
+    reason: str
+
+
+class InvoiceAccepted(Event, frozen=True):
+    """An invoice will be paid; ``amount`` in GLM."""
+
+    agreement_id: str
+    provider_name: str
+    amount: Decimal
+
+
+class RunEnded(Event, frozen=True):
+    """Everything is over; ``spent`` in GLM, ``unpaid`` the providers whose invoice did not come."""
+
+    seconds: float
+    accepted: int
+    spent: Decimal
+    unpaid: list[str]
+
+
+Consumer = Callable[[Event], None]

@@ -1,0 +1,264 @@
+"""Buying: a demand on the market, offers scored and answered, agreements signed."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from datetime import timedelta
+
+import msgspec
+import structlog
+
+from golemnet.clock import Clock
+from golemnet.model.names import CPU_THREADS, NODE_NAME, SUBNET
+from golemnet.model.pricing import LinearPricing
+from golemnet.model.properties import flatten
+from golemnet.requestor.demand import DemandText
+from golemnet.requestor.events import (
+    AgreementFailed,
+    AgreementSigned,
+    Consumer,
+    NothingMatched,
+    ProviderRefused,
+)
+from golemnet.requestor.strategies import MarketStrategy, OfferView
+from golemnet.rest.client import Client
+from golemnet.rest.errors import ApiError, NotFound
+from golemnet.rest.market import (
+    MatchingReport,
+    NegotiationEvent,
+    Proposal,
+    ProposalEvent,
+    ProposalRejectedEvent,
+)
+from golemnet.rest.transport import DaemonUnreachable
+
+POLL_S = 15.0
+APPROVAL_S = 20.0
+VALID_FOR = timedelta(minutes=2)
+EXPLAIN_AFTER_S = 8.0
+EXPLAIN_AGAIN_S = 60.0
+RETRY_S = 1.0
+MAX_BUFFERED = 1000
+UNNEEDED = {"message": "No longer needed."}
+
+log = structlog.get_logger(__name__)
+
+
+class Candidate(msgspec.Struct, frozen=True):
+    """A provider that would sign: the last word is its own proposal."""
+
+    proposal_id: str
+    provider_id: str
+    provider_name: str
+    pricing: LinearPricing
+    threads: float
+
+
+class Deal(msgspec.Struct, frozen=True):
+    """A signed agreement."""
+
+    agreement_id: str
+    candidate: Candidate
+
+
+class Market:
+    """Keeps a demand on the market and collects providers that would sign.
+
+    Args:
+        client: the daemon.
+        clock: time.
+        demand: what is asked for.
+        strategy: which offers are good enough.
+        emit: hears what happens.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        clock: Clock,
+        demand: DemandText,
+        strategy: MarketStrategy,
+        emit: Consumer,
+    ) -> None:
+        self._client = client
+        self._clock = clock
+        self._demand = demand
+        self._strategy = strategy
+        self._emit = emit
+        self._candidates: asyncio.PriorityQueue[tuple[float, int, Candidate]] = asyncio.PriorityQueue()
+        self._numbers = itertools.count()
+        self._anyone = asyncio.Event()
+        self.demand_id = ""
+
+    async def publish(self) -> str:
+        """Put the demand on the market; its id. Raises ApiError if the constraints make no sense."""
+        self.demand_id = await self._client.market.subscribe_demand(
+            self._demand.properties, self._demand.constraints
+        )
+        return self.demand_id
+
+    async def run(self) -> None:
+        """Negotiate until cancelled; explains when there is nobody to negotiate with."""
+        explaining = asyncio.create_task(self._explain())
+        try:
+            while True:
+                await self._attend()
+        finally:
+            explaining.cancel()
+
+    async def withdraw(self) -> None:
+        """Take the demand off the market."""
+        try:
+            await self._client.market.unsubscribe_demand(self.demand_id)
+        except (ApiError, DaemonUnreachable):
+            # It leaves the market by its own expiration.
+            return
+
+    async def sign(self) -> Deal:
+        """Sign with the best provider there is; waits for one."""
+        while True:
+            _, _, candidate = await self._candidates.get()
+            deal = await self._sign(candidate)
+            if deal is not None:
+                return deal
+
+    async def _attend(self) -> None:
+        try:
+            events = await self._client.market.demand_events(self.demand_id, timeout_s=POLL_S)
+        except NotFound:
+            await self.publish()
+            return
+        except (ApiError, DaemonUnreachable) as error:
+            log.warning("the daemon does not answer", why=str(error))
+            await self._clock.sleep(RETRY_S)
+            return
+        for event in events:
+            await self._answer(event)
+
+    async def _answer(self, event: NegotiationEvent) -> None:
+        match event:
+            case ProposalEvent() if event.proposal.state == "Initial":
+                await self._counter(event.proposal)
+            case ProposalEvent():
+                await self._collect(event.proposal)
+            case ProposalRejectedEvent():
+                reason = str((event.reason or {}).get("message") or "no reason given")
+                self._emit(ProviderRefused(provider_id="a provider", reason=reason[:200]))
+            case _:
+                return
+
+    async def _counter(self, proposal: Proposal) -> None:
+        """Answer an offer that is good enough with our demand."""
+        offer = OfferView(proposal.issuer_id, flatten(proposal.properties))
+        market, demand = self._client.market, self._demand
+        try:
+            if await self._strategy.score_offer(offer) < 0:
+                reason = {"message": "The price is higher than the requestor's limit."}
+                await market.reject_proposal_offer(self.demand_id, proposal.proposal_id, reason)
+                return
+            await market.counter_proposal_demand(
+                self.demand_id, proposal.proposal_id, demand.properties, demand.constraints
+            )
+        except (ApiError, DaemonUnreachable) as error:
+            log.debug("offer not answered", provider_id=proposal.issuer_id, why=str(error))
+
+    async def _collect(self, proposal: Proposal) -> None:
+        offer = OfferView(proposal.issuer_id, flatten(proposal.properties))
+        score = await self._strategy.score_offer(offer)
+        if score < 0 or self._candidates.qsize() >= MAX_BUFFERED:
+            return
+        self._anyone.set()
+        candidate = Candidate(
+            proposal.proposal_id,
+            proposal.issuer_id,
+            str(offer.props.get(NODE_NAME) or proposal.issuer_id)[:60],
+            offer.pricing(),
+            float(offer.props.get(CPU_THREADS) or 1),
+        )
+        self._candidates.put_nowait((-score, next(self._numbers), candidate))
+
+    async def _sign(self, candidate: Candidate) -> Deal | None:
+        market = self._client.market
+        agreement_id = ""
+        try:
+            valid_to = self._clock.now() + VALID_FOR
+            agreement_id = await market.create_agreement(candidate.proposal_id, valid_to)
+            await market.confirm_agreement(agreement_id)
+            await market.wait_for_approval(agreement_id, APPROVAL_S)
+        except asyncio.CancelledError:
+            if agreement_id:
+                await asyncio.shield(self._undo(agreement_id))
+            raise
+        except (ApiError, DaemonUnreachable) as error:
+            self._emit(
+                AgreementFailed(
+                    provider_id=candidate.provider_id,
+                    provider_name=candidate.provider_name,
+                    reason=str(error)[:200],
+                )
+            )
+            return None
+        self._emit(
+            AgreementSigned(
+                agreement_id=agreement_id,
+                provider_id=candidate.provider_id,
+                provider_name=candidate.provider_name,
+            )
+        )
+        return Deal(agreement_id, candidate)
+
+    async def _undo(self, agreement_id: str) -> None:
+        """Nobody needs the agreement any more, whether the provider has signed it or not."""
+        for end in (self._client.market.cancel_agreement, self._client.market.terminate_agreement):
+            try:
+                await end(agreement_id, UNNEEDED)
+                return
+            except (ApiError, DaemonUnreachable) as error:
+                log.debug("agreement not undone yet", agreement_id=agreement_id, why=str(error))
+
+    async def _explain(self) -> None:
+        """Say why nobody answers, while nobody does."""
+        wait_s = EXPLAIN_AFTER_S
+        while not self._anyone.is_set():
+            try:
+                async with asyncio.timeout(wait_s):
+                    await self._anyone.wait()
+            except TimeoutError:
+                await self._report()
+                wait_s = EXPLAIN_AGAIN_S
+
+    async def _report(self) -> None:
+        try:
+            report = await self._client.market.explain_demand(self.demand_id)
+        except (ApiError, DaemonUnreachable) as error:
+            log.debug("no explanation", why=str(error))
+            return
+        subnet = str(self._demand.properties.get(SUBNET, ""))
+        self._emit(
+            NothingMatched(
+                demand_id=self.demand_id,
+                offers_seen=report.offers_seen,
+                reasons=reasons(report, subnet),
+            )
+        )
+
+
+def reasons(report: MatchingReport, subnet: str) -> list[str]:
+    """Why no offer suits, for people."""
+    if not report.offers_seen:
+        return ["no offer has reached this node; is any provider on, and `yagna net status` connected?"]
+    lines = [
+        f"{each.constraint} refused {each.offers}"
+        for each in sorted(report.refused_by_demand, key=lambda each: -each.offers)
+    ]
+    lines += [
+        f"their own {each.constraint} refused us {each.offers} times" for each in report.refused_by_offers
+    ]
+    elsewhere = {name: count for name, count in report.subnets.items() if name != subnet}
+    if subnet and subnet not in report.subnets and elsewhere:
+        there = ", ".join(f"{name} ({count})" for name, count in sorted(elsewhere.items())[:5])
+        lines.append(f"nobody is on the subnet {subnet}; there are offers on {there}")
+    if report.offers_matched:
+        lines.append(f"{report.offers_matched} would suit, but are too dear or do not answer")
+    return lines

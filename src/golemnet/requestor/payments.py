@@ -1,0 +1,193 @@
+"""Accepting what is justified, rejecting what is not, never more than the budget."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+
+import msgspec
+import structlog
+
+from golemnet.clock import Clock
+from golemnet.requestor.budget import Budget, Meter
+from golemnet.requestor.events import ClaimRejected, Consumer, InvoiceAccepted
+from golemnet.requestor.market import Deal
+from golemnet.rest.client import Client
+from golemnet.rest.errors import ApiError
+from golemnet.rest.payment import DebitNote, DebitNoteEvent, Invoice, InvoiceEvent, Rejection
+from golemnet.rest.transport import DaemonUnreachable
+
+POLL_S = 15.0
+RETRY_S = 1.0
+OPEN = "RECEIVED"
+
+log = structlog.get_logger(__name__)
+
+
+class Account(msgspec.Struct):
+    """An agreement as the cashier sees it; ``meters`` by activity."""
+
+    deal: Deal
+    meters: dict[str, Meter] = msgspec.field(default_factory=dict[str, Meter])
+    notes: dict[str, Decimal] = msgspec.field(default_factory=dict[str, Decimal])
+    is_invoiced: bool = False
+
+
+class Cashier:
+    """Answers debit notes and invoices of the run's agreements.
+
+    Args:
+        client: the daemon.
+        clock: time.
+        budget: what may be promised.
+        allocation_id: what is paid from.
+        emit: hears what happens.
+    """
+
+    def __init__(
+        self, client: Client, clock: Clock, budget: Budget, allocation_id: str, emit: Consumer
+    ) -> None:
+        self._client = client
+        self._clock = clock
+        self._budget = budget
+        self._allocation_id = allocation_id
+        self._emit = emit
+        self._accounts: dict[str, Account] = {}
+        self._changed = asyncio.Event()
+
+    def open(self, deal: Deal) -> None:
+        """An agreement was signed: it will send an invoice."""
+        self._accounts[deal.agreement_id] = Account(deal)
+
+    def start_meter(self, deal: Deal, activity_id: str, began: datetime) -> None:
+        """An activity costs from now on."""
+        candidate = deal.candidate
+        meter = Meter(candidate.pricing, candidate.threads, began)
+        self._accounts[deal.agreement_id].meters[activity_id] = meter
+
+    def stop_meters(self, deal: Deal) -> None:
+        """The activities of an agreement have ended."""
+        for meter in self._accounts[deal.agreement_id].meters.values():
+            meter.ended = meter.ended or self._clock.now()
+
+    def most(self, now: datetime) -> Decimal:
+        """The most that the run can have cost until ``now``, in GLM."""
+        return sum((self._most_of(account, now) for account in self._accounts.values()), Decimal(0))
+
+    def owing(self) -> list[str]:
+        """The names of the providers whose invoice has not come."""
+        return [each.deal.candidate.provider_name for each in self._accounts.values() if not each.is_invoiced]
+
+    async def run(self, since: datetime) -> None:
+        """Answer claims until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._follow_invoices(since))
+            group.create_task(self._follow_notes(since))
+
+    async def settle(self, timeout_s: float) -> list[str]:
+        """Wait until every agreement has its invoice answered; who is late."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                while self.owing():
+                    self._changed.clear()
+                    await self._changed.wait()
+        except TimeoutError:
+            log.info("invoices are late", providers=self.owing())
+        return self.owing()
+
+    def _most_of(self, account: Account, now: datetime) -> Decimal:
+        agreement_id = account.deal.agreement_id
+        if account.is_invoiced:
+            return self._budget.of(agreement_id)
+        running = sum((meter.most(now) for meter in account.meters.values()), Decimal(0))
+        return max(running, self._budget.of(agreement_id))
+
+    async def _follow_invoices(self, last: datetime) -> None:
+        while True:
+            try:
+                events: Sequence[InvoiceEvent] = await self._client.payment.invoice_events(
+                    timeout_s=POLL_S, after=last
+                )
+                for event in events:
+                    await self._invoice(await self._client.payment.get_invoice(event.invoice_id))
+                    last = max(last, event.event_date)
+            except (ApiError, DaemonUnreachable) as error:
+                await self._pause(error)
+
+    async def _follow_notes(self, last: datetime) -> None:
+        while True:
+            try:
+                events: Sequence[DebitNoteEvent] = await self._client.payment.debit_note_events(
+                    timeout_s=POLL_S, after=last
+                )
+                for event in events:
+                    await self._note(await self._client.payment.get_debit_note(event.debit_note_id))
+                    last = max(last, event.event_date)
+            except (ApiError, DaemonUnreachable) as error:
+                await self._pause(error)
+
+    async def _pause(self, error: Exception) -> None:
+        log.warning("claims cannot be read", why=str(error))
+        await self._clock.sleep(RETRY_S)
+
+    async def _invoice(self, invoice: Invoice) -> None:
+        account = self._accounts.get(invoice.agreement_id)
+        if account is None or account.is_invoiced or invoice.status != OPEN:
+            return
+        why = self._objection(account, invoice)
+        if why:
+            await self._reject_invoice(invoice, why)
+        else:
+            payment = self._client.payment
+            await payment.accept_invoice(invoice.invoice_id, invoice.amount, self._allocation_id)
+            name = account.deal.candidate.provider_name
+            self._emit(
+                InvoiceAccepted(agreement_id=invoice.agreement_id, provider_name=name, amount=invoice.amount)
+            )
+        account.is_invoiced = True
+        self._changed.set()
+
+    def _objection(self, account: Account, invoice: Invoice) -> str:
+        now = self._clock.now()
+        meters = account.meters
+        bound = sum((meter.most(now, grace_s=30.0) for meter in meters.values()), Decimal(0))
+        if invoice.amount > bound:
+            return f"{invoice.amount} GLM is more than {bound} GLM, the most for the time that passed."
+        if not self._budget.promise(invoice.agreement_id, invoice.amount):
+            return f"The budget has {self._budget.left} GLM left."
+        return ""
+
+    async def _reject_invoice(self, invoice: Invoice, why: str) -> None:
+        rejection = Rejection("INCORRECT_AMOUNT", Decimal(0), why)
+        self._emit(ClaimRejected(agreement_id=invoice.agreement_id, amount=invoice.amount, reason=why))
+        await self._client.payment.reject_invoice(invoice.invoice_id, rejection)
+
+    async def _note(self, note: DebitNote) -> None:
+        """Debit notes are cumulative for an activity; the invoice counts what they sum up to."""
+        account = self._accounts.get(note.agreement_id)
+        if account is None or account.is_invoiced or note.status != OPEN:
+            return
+        why = self._objection_to_note(account, note)
+        payment = self._client.payment
+        if not why:
+            await payment.accept_debit_note(note.debit_note_id, note.total_amount_due, self._allocation_id)
+            return
+        self._emit(ClaimRejected(agreement_id=note.agreement_id, amount=note.total_amount_due, reason=why))
+        rejection = Rejection("INCORRECT_AMOUNT", Decimal(0), why)
+        await payment.reject_debit_note(note.debit_note_id, rejection)
+
+    def _objection_to_note(self, account: Account, note: DebitNote) -> str:
+        meter = account.meters.get(note.activity_id)
+        if meter is None:
+            return "The activity is not one of ours."
+        now = self._clock.now()
+        why = meter.claims_too_much(note.total_amount_due, note.usage_counter_vector, now)
+        if why:
+            return why
+        notes = {**account.notes, note.activity_id: note.total_amount_due}
+        if not self._budget.promise(note.agreement_id, sum(notes.values(), Decimal(0))):
+            return f"The budget has {self._budget.left} GLM left."
+        account.notes = notes
+        return ""

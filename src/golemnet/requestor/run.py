@@ -1,0 +1,137 @@
+"""One ``map`` of an engine: as many providers as are useful, until every task is done."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+
+import structlog
+
+from golemnet.clock import Clock
+from golemnet.requestor.errors import CommandFailed, ProviderLost
+from golemnet.requestor.events import ActivityStarted, Consumer, ProviderGone
+from golemnet.requestor.market import Deal, Market
+from golemnet.requestor.payments import Cashier
+from golemnet.requestor.session import Session
+from golemnet.requestor.steps import Files
+from golemnet.requestor.task_queue import AnyTask, TaskQueue
+from golemnet.requestor.worker import Worker, WorkerRun
+from golemnet.rest.client import Client
+
+STOP_S = 15.0
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass
+class Run:
+    """Starts workers, replaces those whose provider is lost, and hands out tasks that are done."""
+
+    client: Client
+    clock: Clock
+    market: Market
+    cashier: Cashier
+    files: Files
+    worker: Worker
+    queue: TaskQueue
+    max_workers: int
+    emit: Consumer
+    _done: asyncio.Queue[AnyTask | None] = field(default_factory=asyncio.Queue["AnyTask | None"])
+    _slots: set[asyncio.Task[None]] = field(default_factory=set[asyncio.Task[None]])
+    _providers: dict[str, int] = field(default_factory=dict[str, int])
+    _failure: BaseException | None = None
+    _watch: asyncio.Task[None] = field(init=False)
+
+    def start(self) -> None:
+        """Look for providers."""
+        self.queue.alternatives = self._has_other_than
+        self._watch = asyncio.create_task(self._watch_failure())
+        for _ in range(self.max_workers):
+            task = asyncio.create_task(self._slot())
+            self._slots.add(task)
+            task.add_done_callback(self._slot_ended)
+
+    async def next_done(self) -> AnyTask | None:
+        """The next task that is done; None after the last one. Raises what has ended the run."""
+        task = await self._done.get()
+        if task is not None:
+            return task
+        if self._failure is not None:
+            raise self._failure
+        if self.queue.failure is not None:
+            raise self.queue.failure
+        return None
+
+    async def stop(self) -> None:
+        """End everything that still runs at providers."""
+        self._watch.cancel()
+        for slot in self._slots:
+            slot.cancel()
+        if self._slots:
+            await asyncio.wait(self._slots, timeout=STOP_S)
+
+    async def _watch_failure(self) -> None:
+        """A task that has failed for good ends the run, also while others are being worked on."""
+        await self.queue.wait_done()
+        if self.queue.failure is not None:
+            self._done.put_nowait(None)
+
+    def _has_other_than(self, provider_id: str) -> bool:
+        return any(count > 0 for known, count in self._providers.items() if known != provider_id)
+
+    async def _slot(self) -> None:
+        """One worker after the other, while there is work for one."""
+        while await self.queue.wait_work():
+            deal = await self._sign()
+            if deal is None:
+                return
+            await self._work(deal)
+
+    async def _sign(self) -> Deal | None:
+        """An agreement, unless all work is done or given out before there is one."""
+        signing = asyncio.create_task(self.market.sign())
+        done = asyncio.create_task(self.queue.wait_done())
+        try:
+            await asyncio.wait({signing, done}, return_when=asyncio.FIRST_COMPLETED)
+            return signing.result() if signing.done() else None
+        finally:
+            for task in (signing, done):
+                task.cancel()
+
+    async def _work(self, deal: Deal) -> None:
+        session = Session(self.client, self.clock, deal, self.files)
+        provider_id, name = deal.candidate.provider_id, deal.candidate.provider_name
+        self.cashier.open(deal)
+        self._count(provider_id, 1)
+        try:
+            await self._open(session)
+            await WorkerRun(session, self.queue, self.emit, self._done.put_nowait).run(self.worker)
+        except (ProviderLost, CommandFailed, TimeoutError) as error:
+            if isinstance(error, ProviderLost):
+                self.emit(ProviderGone(provider_name=name, problem=str(error)))
+        finally:
+            self._count(provider_id, -1)
+            self.cashier.stop_meters(deal)
+            await asyncio.shield(session.close())
+
+    async def _open(self, session: Session) -> None:
+        began = self.clock.now()
+        try:
+            await session.open()
+        finally:
+            # an activity whose creation we did not hear of may cost something, too
+            self.cashier.start_meter(session.deal, session.activity_id, began)
+        name = session.deal.candidate.provider_name
+        self.emit(ActivityStarted(activity_id=session.activity_id, provider_name=name))
+
+    def _count(self, provider_id: str, change: int) -> None:
+        self._providers[provider_id] = self._providers.get(provider_id, 0) + change
+        self.queue.nudge()
+
+    def _slot_ended(self, slot: asyncio.Task[None]) -> None:
+        self._slots.discard(slot)
+        if not slot.cancelled() and slot.exception() is not None and self._failure is None:
+            self._failure = slot.exception()
+            self._done.put_nowait(None)
+        elif not self._slots:
+            self._done.put_nowait(None)

@@ -1,0 +1,162 @@
+"""One activity at one provider: opened, given batches, closed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from typing import TypeVar
+
+import msgspec
+import structlog
+
+from golemnet.clock import Clock
+from golemnet.requestor.errors import CommandFailed, ProviderLost
+from golemnet.requestor.market import Deal
+from golemnet.requestor.steps import Command, Files, describe, prepare
+from golemnet.requestor.work_context import Work
+from golemnet.rest.activity import ExeScriptCommandResult
+from golemnet.rest.client import Client
+from golemnet.rest.errors import ApiError
+from golemnet.rest.transport import DaemonUnreachable
+
+CREATE_S = 60.0
+POLL_S = 20.0
+CLOSE_S = 5.0
+DAEMON_AWAY_S = 60.0
+PAUSE_S = 0.5
+SUCCESS = {"message": "The work is done.", "golem.requestor.code": "Success"}
+BEGIN: list[Command] = [{"deploy": {}}, {"start": {}}]
+
+log = structlog.get_logger(__name__)
+T = TypeVar("T")
+
+
+class CommandResult(msgspec.Struct, frozen=True):
+    """What a command of a batch came to."""
+
+    index: int
+    command: str
+    success: bool
+    stdout: str
+    stderr: str
+    message: str
+
+
+class Session:
+    """An activity. Each method raises ProviderLost when the provider is gone.
+
+    Args:
+        client: our daemon.
+        clock: time.
+        deal: the agreement.
+        files: shares what batches send.
+    """
+
+    def __init__(self, client: Client, clock: Clock, deal: Deal, files: Files) -> None:
+        self._client = client
+        self._clock = clock
+        self._files = files
+        self._is_begun = False
+        self.deal = deal
+        self.activity_id = ""
+
+    async def open(self) -> None:
+        """Create the activity; the container is set up by the first batch."""
+        create = self._client.activity.create_activity
+        self.activity_id = await self._ask(lambda: create(self.deal.agreement_id, timeout_s=CREATE_S))
+
+    async def execute(self, work: Work) -> list[CommandResult]:
+        """Run a batch to its end.
+
+        Raises:
+            CommandFailed: a command of it has failed.
+            TimeoutError: it took longer than the work's own timeout.
+        """
+        timeout_s = None if work.timeout is None else work.timeout.total_seconds()
+        prepared = await prepare(work.steps, self._files)
+        begin = [] if self._is_begun else BEGIN
+        self._is_begun = True
+        try:
+            async with asyncio.timeout(timeout_s):
+                return (await self._run([*begin, *prepared.commands]))[len(begin) :]
+        finally:
+            for url in prepared.urls:
+                await self._files.close(url)
+
+    async def close(self) -> None:
+        """End activity and agreement; the provider sends its invoice then."""
+        activity, market = self._client.activity, self._client.market
+        with suppress(ApiError, DaemonUnreachable):
+            if self.activity_id:
+                await activity.destroy_activity(self.activity_id, timeout_s=CLOSE_S)
+        with suppress(ApiError, DaemonUnreachable):
+            await market.terminate_agreement(self.deal.agreement_id, SUCCESS)
+
+    async def _run(self, commands: list[Command]) -> list[CommandResult]:
+        if not commands:
+            return []
+        activity = self._client.activity
+        batch_id = await self._ask(lambda: activity.exec(self.activity_id, commands))
+        results = await self._results(batch_id, len(commands))
+        found = [_result(result, commands) for result in results]
+        for result in found:
+            if not result.success:
+                raise _failure(result, self.deal)
+        if len(found) < len(commands):
+            raise ProviderLost("The provider ended a batch early.", activity_id=self.activity_id)
+        return found
+
+    async def _results(self, batch_id: str, count: int) -> Sequence[ExeScriptCommandResult]:
+        read = self._client.activity.batch_results
+        while True:
+            results = await self._ask(
+                lambda: read(self.activity_id, batch_id, timeout_s=POLL_S, command_index=count - 1)
+            )
+            if results and results[-1].is_batch_finished:
+                return results
+
+    async def _ask(self, call: Callable[[], Awaitable[T]]) -> T:
+        """Ask the daemon; one that is away for a while is waited for."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + DAEMON_AWAY_S
+        while True:
+            try:
+                return await call()
+            except DaemonUnreachable as error:
+                if loop.time() > deadline:
+                    raise
+                log.warning("the daemon does not answer", why=str(error))
+                await self._clock.sleep(PAUSE_S)
+            except ApiError as error:
+                raise ProviderLost(
+                    "The provider is lost.", why=str(error), agreement_id=self.deal.agreement_id
+                ) from error
+
+
+def _result(result: ExeScriptCommandResult, commands: Sequence[Command]) -> CommandResult:
+    in_range = 0 <= result.index < len(commands)
+    return CommandResult(
+        result.index,
+        describe(commands[result.index]) if in_range else "?",
+        result.result == "Ok",
+        _text(result.stdout),
+        _text(result.stderr),
+        result.message or "",
+    )
+
+
+def _text(output: str | list[int] | None) -> str:
+    if isinstance(output, list):
+        return bytes(each & 0xFF for each in output).decode(errors="replace")
+    return output or ""
+
+
+def _failure(result: CommandResult, deal: Deal) -> CommandFailed:
+    written = (result.stderr or result.stdout).strip()
+    return CommandFailed(
+        f"`{result.command}` failed at {deal.candidate.provider_name}.",
+        why=" ".join(part for part in (result.message, written[-1000:]) if part),
+        stdout=result.stdout,
+        stderr=result.stderr,
+    )

@@ -1,0 +1,106 @@
+"""A run as lines of text, for people who watch it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from datetime import datetime
+
+from golemnet.model.money import format_amount
+from golemnet.requestor.events import (
+    ActivityStarted,
+    AgreementFailed,
+    AgreementSigned,
+    ClaimRejected,
+    Event,
+    InvoiceAccepted,
+    NothingMatched,
+    ProviderGone,
+    ProviderRefused,
+    RunEnded,
+    RunStarted,
+    TaskAccepted,
+    TaskRetried,
+    TaskStarted,
+    WorkerSaid,
+)
+
+GOOD, BAD, QUIET, PLAIN = "32", "31", "2", ""
+
+
+def describe(event: Event) -> tuple[str, str, str] | None:
+    """Colour, who, and what of an event; None if people need not see it."""
+    match event:
+        case RunStarted():
+            return (
+                QUIET,
+                "market",
+                f"demand published, budget {format_amount(event.budget)} GLM on {event.platform}",
+            )
+        case NothingMatched():
+            return BAD, "market", "; ".join([f"no offer suits, of {event.offers_seen} seen", *event.reasons])
+        case ProviderRefused():
+            return QUIET, event.provider_id[:10], f"refuses: {event.reason}"
+        case AgreementSigned():
+            return GOOD, event.provider_name, "agreement signed"
+        case AgreementFailed():
+            return QUIET, event.provider_name, f"no agreement: {event.reason}"
+        case _:
+            return _describe_work(event) or _describe_money(event)
+
+
+def _describe_work(event: Event) -> tuple[str, str, str] | None:
+    match event:
+        case ActivityStarted():
+            return QUIET, event.provider_name, "sets up a container"
+        case TaskStarted():
+            return PLAIN, event.provider_name, f"begins task {event.data}"
+        case TaskAccepted():
+            return GOOD, event.provider_name, f"task {event.data} is done in {event.seconds:.1f} s"
+        case TaskRetried():
+            return BAD, event.provider_name, f"task {event.data} failed: {event.problem}"
+        case ProviderGone():
+            return BAD, event.provider_name, f"lost: {event.problem}"
+        case WorkerSaid():
+            return PLAIN, event.provider_name, event.text
+        case _:
+            return None
+
+
+def _describe_money(event: Event) -> tuple[str, str, str] | None:
+    match event:
+        case InvoiceAccepted():
+            return GOOD, event.provider_name, f"invoice of {format_amount(event.amount)} GLM accepted"
+        case ClaimRejected():
+            return BAD, "payment", f"claim of {format_amount(event.amount)} GLM rejected: {event.reason}"
+        case RunEnded():
+            return GOOD, "run", _ending(event)
+        case _:
+            return None
+
+
+def _ending(event: RunEnded) -> str:
+    late = f"; no invoice yet from {', '.join(event.unpaid)}" if event.unpaid else ""
+    spent = format_amount(event.spent)
+    return f"{event.accepted} tasks in {event.seconds:.1f} s for {spent} GLM{late}"
+
+
+def printer(
+    write: Callable[[str], object] | None = None, *, colour: bool | None = None
+) -> Callable[[Event], None]:
+    """A consumer that prints a line for each event, on stderr unless ``write`` is given."""
+    out = write or (lambda line: print(line, file=sys.stderr, flush=True))
+    coloured = sys.stderr.isatty() if colour is None else colour
+
+    def consume(event: Event) -> None:
+        described = describe(event)
+        if described is not None:
+            out(_line(*described, coloured))
+
+    return consume
+
+
+def _line(colour: str, who: str, what: str, coloured: bool) -> str:
+    clock = datetime.now().strftime("%H:%M:%S")
+    text = f"{clock}  {who:<14} {what}"
+    return f"\033[{colour}m{text}\033[0m" if coloured and colour else text

@@ -1,0 +1,144 @@
+"""Which worker gets which task, and what becomes of the tasks that fail. No I/O; it waits for itself only."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from golemnet.requestor.errors import TaskFailed
+from golemnet.requestor.tasks import Attempt, Move, Task, TaskStatus
+
+MAX_ATTEMPTS = 5
+AnyTask = Task[Any, Any]
+
+
+class TaskQueue:
+    """Hands out tasks, each to one worker at a time.
+
+    ``alternatives`` says whether another provider than the one named could take a task.
+
+    Args:
+        tasks: any iterable; it is read only as workers ask.
+        max_attempts: how often a task is tried before the run fails.
+    """
+
+    def __init__(
+        self,
+        tasks: Iterable[AnyTask],
+        *,
+        max_attempts: int = MAX_ATTEMPTS,
+    ) -> None:
+        self._fresh: Iterator[AnyTask] = iter(tasks)
+        self._again: list[AnyTask] = []
+        self._running: set[int] = set()
+        self._exhausted = False
+        self._max_attempts = max_attempts
+        self.alternatives: Callable[[str], bool] = _nobody_else
+        self._changed = asyncio.Event()
+        self.failure: TaskFailed | None = None
+
+    @property
+    def is_done(self) -> bool:
+        """Whether no task waits or runs, or the run has failed."""
+        return self.failure is not None or (self._exhausted and not self._again and not self._running)
+
+    @property
+    def running(self) -> int:
+        """How many tasks are being worked on."""
+        return len(self._running)
+
+    def has_waiting(self) -> bool:
+        """Whether a further worker would find work."""
+        if not self._again and not self._exhausted:
+            self._read_ahead()
+        return self.failure is None and bool(self._again)
+
+    async def take(self, provider_id: str) -> AnyTask | None:
+        """The next task for a provider; None when there will be none."""
+        while not self.is_done:
+            task = self._next(provider_id)
+            if task is not None:
+                self._running.add(id(task))
+                return task
+            self._changed.clear()
+            await self._changed.wait()
+        return None
+
+    async def wait_work(self) -> bool:
+        """Wait until a task waits for a worker; False if there will be none."""
+        while not self.has_waiting():
+            if self.is_done:
+                return False
+            self._changed.clear()
+            await self._changed.wait()
+        return True
+
+    async def wait_done(self) -> None:
+        """Return when no task waits or runs."""
+        while not self.is_done:
+            self._changed.clear()
+            await self._changed.wait()
+
+    def accepted(self, task: AnyTask) -> None:
+        """A task is done."""
+        self._running.discard(id(task))
+        self._changed.set()
+
+    def failed(self, task: AnyTask, attempt: Attempt) -> None:
+        """An attempt came to nothing; the task waits for another one, or the run has failed."""
+        self._running.discard(id(task))
+        task.attempts.append(attempt)
+        if task.status is TaskStatus.RUNNING and len(task.attempts) < self._max_attempts:
+            task.move(Move.RETRY)
+            self._again.append(task)
+        elif task.status is not TaskStatus.REJECTED:
+            task.move(Move.GIVE_UP)
+            self.failure = task_failed(task)
+        self._changed.set()
+
+    def nudge(self) -> None:
+        """Look again: which providers there are has changed."""
+        self._changed.set()
+
+    def _next(self, provider_id: str) -> AnyTask | None:
+        if not self._again:
+            self._read_ahead()
+        for position, task in enumerate(self._again):
+            if self._suits(task, provider_id):
+                return self._again.pop(position)
+        return self._fresh_one() if self._again else None
+
+    def _fresh_one(self) -> AnyTask | None:
+        """A task that nobody has tried, where those that wait are not for this provider."""
+        task = next(self._fresh, None)
+        if task is None:
+            self._exhausted = True
+        return task
+
+    def _read_ahead(self) -> None:
+        task = next(self._fresh, None)
+        if task is None:
+            self._exhausted = True
+            self._changed.set()
+        else:
+            self._again.append(task)
+
+    def _suits(self, task: AnyTask, provider_id: str) -> bool:
+        """A task goes elsewhere than where it failed, if there is an elsewhere."""
+        tried = any(attempt.provider_id == provider_id for attempt in task.attempts)
+        return not tried or not self.alternatives(provider_id)
+
+
+def _nobody_else(provider_id: str) -> bool:
+    return False
+
+
+def task_failed(task: AnyTask) -> TaskFailed:
+    """The error that ends a run, with what each attempt came to."""
+    tries = "; ".join(f"at {attempt.provider_name}: {attempt.problem}" for attempt in task.attempts)
+    return TaskFailed(
+        f"The task {task.data!r} failed {len(task.attempts)} times.",
+        why=tries,
+        next_step="Mend the command or its input; providers that failed it are named above.",
+    )

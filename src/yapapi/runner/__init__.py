@@ -1,0 +1,31 @@
+"""Running tasks on the network: ``from yapapi.runner import Engine, Task, vm``."""
+
+from golemnet.requestor.engine import Engine
+from golemnet.requestor.errors import (
+    BudgetExhausted,
+    CommandFailed,
+    ProviderLost,
+    RunTimeout,
+    TaskFailed,
+)
+from golemnet.requestor.strategies import DummyMS, LeastExpensiveLinearPayuMS, MarketStrategy
+from golemnet.requestor.tasks import Task, TaskStatus
+from yapapi.runner import vm
+
+CommandExecutionError = CommandFailed
+
+__all__ = [
+    "BudgetExhausted",
+    "CommandExecutionError",
+    "CommandFailed",
+    "DummyMS",
+    "Engine",
+    "LeastExpensiveLinearPayuMS",
+    "MarketStrategy",
+    "ProviderLost",
+    "RunTimeout",
+    "Task",
+    "TaskFailed",
+    "TaskStatus",
+    "vm",
+]
