@@ -6,7 +6,7 @@ from collections.abc import Callable
 from golemnet.requestor.events import Consumer, Event
 from golemnet.requestor.summary import printer
 
-_log = logging.getLogger("yapapi")
+_log = logging.getLogger("golemnet.requestor")
 
 
 def enable_default_logger(

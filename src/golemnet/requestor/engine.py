@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import time
 from collections.abc import AsyncIterator, Iterable
@@ -12,8 +13,6 @@ from decimal import Decimal
 from operator import length_hint
 from types import TracebackType
 from typing import Self, TypeVar
-
-import structlog
 
 from golemnet.clock import Clock, SystemClock
 from golemnet.errors import GolemError
@@ -40,7 +39,7 @@ INVOICES_S = 30.0
 ALLOCATION_MARGIN = timedelta(minutes=30)
 BUDGET_CHECK_S = 1.0
 
-log = structlog.get_logger(__name__)
+log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 
@@ -232,7 +231,7 @@ class Engine:
             task.cancel()
         for outcome in await asyncio.gather(*self._background, return_exceptions=True):
             if isinstance(outcome, Exception):
-                log.error("the run's background failed", why=repr(outcome))
+                log.error("the run's background failed why=%s", repr(outcome))
 
     async def _release(self) -> None:
         """Give back what is not spent. The daemon keeps what was accepted."""

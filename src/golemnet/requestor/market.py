@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import logging
 from datetime import timedelta
 
 import msgspec
-import structlog
 
 from golemnet.clock import Clock
 from golemnet.model.names import CPU_THREADS, NODE_NAME, SUBNET
@@ -42,7 +42,7 @@ RETRY_S = 1.0
 MAX_BUFFERED = 1000
 UNNEEDED = {"message": "No longer needed."}
 
-log = structlog.get_logger(__name__)
+log = logging.getLogger(__name__)
 
 
 class Candidate(msgspec.Struct, frozen=True):
@@ -130,7 +130,7 @@ class Market:
             await self.publish()
             return
         except (ApiError, DaemonUnreachable) as error:
-            log.warning("the daemon does not answer", why=str(error))
+            log.warning("the daemon does not answer why=%s", str(error))
             await self._clock.sleep(RETRY_S)
             return
         for event in events:
@@ -161,7 +161,7 @@ class Market:
                 self.demand_id, proposal.proposal_id, demand.properties, demand.constraints
             )
         except (ApiError, DaemonUnreachable) as error:
-            log.debug("offer not answered", provider_id=proposal.issuer_id, why=str(error))
+            log.debug("offer not answered provider_id=%s why=%s", proposal.issuer_id, str(error))
 
     async def _collect(self, proposal: Proposal) -> None:
         offer = OfferView(proposal.issuer_id, flatten(proposal.properties))
@@ -215,7 +215,7 @@ class Market:
                 await end(agreement_id, UNNEEDED)
                 return
             except (ApiError, DaemonUnreachable) as error:
-                log.debug("agreement not undone yet", agreement_id=agreement_id, why=str(error))
+                log.debug("agreement not undone yet agreement_id=%s why=%s", agreement_id, str(error))
 
     async def _explain(self) -> None:
         """Say why nobody answers, while nobody does."""
@@ -232,7 +232,7 @@ class Market:
         try:
             report = await self._client.market.explain_demand(self.demand_id)
         except (ApiError, DaemonUnreachable) as error:
-            log.debug("no explanation", why=str(error))
+            log.debug("no explanation why=%s", str(error))
             return
         subnet = str(self._demand.properties.get(SUBNET, ""))
         self._emit(

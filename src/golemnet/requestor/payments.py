@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 
 import msgspec
-import structlog
 
 from golemnet.clock import Clock
 from golemnet.requestor.budget import Budget, Meter
@@ -23,7 +23,7 @@ POLL_S = 15.0
 RETRY_S = 1.0
 OPEN = "RECEIVED"
 
-log = structlog.get_logger(__name__)
+log = logging.getLogger(__name__)
 
 
 class Account(msgspec.Struct):
@@ -94,7 +94,7 @@ class Cashier:
                     self._changed.clear()
                     await self._changed.wait()
         except TimeoutError:
-            log.info("invoices are late", providers=self.owing())
+            log.info("invoices are late providers=%s", self.owing())
         return self.owing()
 
     def _most_of(self, account: Account, now: datetime) -> Decimal:
@@ -129,7 +129,7 @@ class Cashier:
                 await self._pause(error)
 
     async def _pause(self, error: Exception) -> None:
-        log.warning("claims cannot be read", why=str(error))
+        log.warning("claims cannot be read why=%s", str(error))
         await self._clock.sleep(RETRY_S)
 
     async def _invoice(self, invoice: Invoice) -> None:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from dataclasses import dataclass, field
-
-import structlog
 
 from golemnet.clock import Clock
 from golemnet.requestor.errors import CommandFailed, ProviderLost
@@ -20,7 +19,7 @@ from golemnet.rest.client import Client
 
 STOP_S = 15.0
 
-log = structlog.get_logger(__name__)
+log = logging.getLogger(__name__)
 
 
 @dataclass

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import TypeVar
 
 import msgspec
-import structlog
 
 from golemnet.clock import Clock
 from golemnet.requestor.errors import CommandFailed, ProviderLost
@@ -28,7 +28,7 @@ PAUSE_S = 0.5
 SUCCESS = {"message": "The work is done.", "golem.requestor.code": "Success"}
 BEGIN: list[Command] = [{"deploy": {}}, {"start": {}}]
 
-log = structlog.get_logger(__name__)
+log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 
@@ -126,7 +126,7 @@ class Session:
             except DaemonUnreachable as error:
                 if loop.time() > deadline:
                     raise
-                log.warning("the daemon does not answer", why=str(error))
+                log.warning("the daemon does not answer why=%s", str(error))
                 await self._clock.sleep(PAUSE_S)
             except ApiError as error:
                 raise ProviderLost(

@@ -90,7 +90,7 @@ class Services:
 
     async def link(self, send: Send) -> ProgramLink:
         """A program's file link; ``send`` writes frames to it. The caller feeds and closes it."""
-        await send(encode(Welcome(self._node_id)))
+        await send(encode(Welcome(str(self._node_id))))
         return ProgramLink(self._sharing, send)
 
     @asynccontextmanager
