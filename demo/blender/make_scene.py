@@ -9,7 +9,7 @@ import sys
 import bpy
 
 FRAMES = 60
-RADIUS = 9.0
+RADIUS = 11.0
 PALETTE = [(0.9, 0.25, 0.2), (0.95, 0.7, 0.15), (0.2, 0.55, 0.85), (0.25, 0.7, 0.4), (0.6, 0.35, 0.75)]
 
 
@@ -45,12 +45,13 @@ def add_cubes():
 def add_lights():
     """A warm sun and a cool sky."""
     bpy.ops.object.light_add(type="SUN", rotation=(math.radians(50), 0.0, math.radians(35)))
-    bpy.context.object.data.energy = 3.0
+    bpy.context.object.data.energy = 2.5
     bpy.context.object.data.angle = math.radians(3)
     world = bpy.context.scene.world or bpy.data.worlds.new("sky")
     bpy.context.scene.world = world
     world.use_nodes = True
     world.node_tree.nodes["Background"].inputs["Color"].default_value = (0.45, 0.6, 0.85, 1.0)
+    world.node_tree.nodes["Background"].inputs["Strength"].default_value = 0.5
 
 
 def add_camera():
@@ -78,8 +79,9 @@ def set_quality():
     scene.cycles.device = "CPU"
     scene.cycles.use_denoising = False
     scene.cycles.use_adaptive_sampling = True
-    scene.cycles.adaptive_threshold = 0.05
-    scene.cycles.max_bounces = 4
+    scene.cycles.adaptive_threshold = 0.1
+    scene.cycles.max_bounces = 2
+    scene.view_settings.view_transform = "Standard"
     scene.frame_start, scene.frame_end = 0, FRAMES - 1
 
 
