@@ -20,7 +20,7 @@ def show_table(
     before: Mapping[str, Line],
     after: Mapping[str, Line],
 ) -> None:
-    """Print a row for each provider, and one for who paid; ``frames`` counts by provider id."""
+    """Print a row for each provider, and one for who paid; ``frames`` counts by provider name."""
     table = Table(box=box.ROUNDED, title="Who did what, and what it cost", header_style="bold cyan")
     for column in ("provider", "frames", "seconds", "price (GLM)", "transaction", "before", "after"):
         right = column not in ("provider", "transaction")
@@ -34,6 +34,8 @@ def show_table(
             balances = (_amount(line.balance), _amount(after[node_id].balance))
             table.add_row(line.node, "", "", f"-{_amount(total)}", "", *balances)
     console.print(table)
+    for transaction in sorted({each for deal in deals for each in deal.transactions}):
+        console.print(f"transaction [bold]{transaction}[/]", soft_wrap=True)
 
 
 def _row(
@@ -41,8 +43,14 @@ def _row(
 ) -> list[str]:
     name = before[deal.provider_id].node if deal.provider_id in before else deal.provider_id
     balances = [_amount(lines[deal.provider_id].balance) for lines in (before, after)]
-    done = str(frames.get(deal.provider_id, ""))
-    return [name, done, f"{deal.seconds:.1f}", _amount(deal.price), "\n".join(deal.transactions), *balances]
+    done = str(frames.get(name, ""))
+    transactions = "\n".join(_short(each) for each in deal.transactions)
+    return [name, done, f"{deal.seconds:.1f}", _amount(deal.price), transactions, *balances]
+
+
+def _short(transaction: str) -> str:
+    """Enough of a hash to find the whole of it below the table."""
+    return f"{transaction[:10]}…"
 
 
 def _amount(amount: Decimal | None) -> str:

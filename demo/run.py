@@ -10,6 +10,7 @@ import asyncio
 import sys
 import tempfile
 import time
+from collections import Counter
 from pathlib import Path
 
 from images import SCENE, blender_image, cache_directory
@@ -17,7 +18,7 @@ from network import DemoNetwork, demo_network
 from pictures import check_picture, make_contact_sheet
 from report import show_table
 from rich.console import Console
-from script import FRAMES, collect_pictures, prepare_folder, run_script
+from script import FRAMES, collect_pictures, prepare_folder, provider_of, run_script
 from settlement import settle
 
 from golemnet.cli.output import show_error
@@ -58,12 +59,13 @@ async def _render(network: DemoNetwork, image: Kept) -> None:
         folder = Path(name)
         prepare_folder(folder, sha3, image.products[SCENE])
         _step("The tutorial's script, its image hash changed, in an empty folder with the scene")
-        await run_script(folder, network.environment, _say)
+        frames: Counter[str] = Counter()
+        await run_script(folder, network.environment, lambda line: _hear(line, frames))
         _collect(folder)
     _step("The payments")
     async with network.requestor() as client:
         deals = await settle(client)
-    show_table(console, deals, {}, before, await network.nodes())
+    show_table(console, deals, frames, before, await network.nodes())
 
 
 def _collect(folder: Path) -> None:
@@ -77,6 +79,13 @@ def _collect(folder: Path) -> None:
 
 def _step(what: str) -> None:
     console.print(f"\n[bold green]>[/] [bold]{what}[/]")
+
+
+def _hear(line: str, frames: Counter[str]) -> None:
+    provider = provider_of(line)
+    if provider is not None:
+        frames[provider] += 1
+    _say(line)
 
 
 def _say(line: str) -> None:

@@ -15,6 +15,7 @@ from golemnet.errors import GolemError
 FRAMES = tuple(range(0, 60, 10))
 TUTORIAL = Path(__file__).parent.parent / "examples" / "blender" / "example.py"
 RUN_TIMEOUT_S = 900.0
+_FRAME_DONE = re.compile(r"<task \d+: accepted by (?P<provider>[^>,]+)>")
 _IMAGE_HASH = re.compile(r'(?<=image_hash=")[0-9a-f]{56}(?=")')
 
 
@@ -52,6 +53,12 @@ async def run_script(folder: Path, environment: Mapping[str, str], say: Callable
             await process.wait()
     if status != 0:
         raise GolemError(f"The script has ended with status {status}.", why="Its last words are above.")
+
+
+def provider_of(line: str) -> str | None:
+    """Who has rendered a frame, if the script's line says so."""
+    done = _FRAME_DONE.search(line)
+    return done["provider"] if done else None
 
 
 def collect_pictures(folder: Path, out: Path) -> Sequence[Path]:

@@ -10,13 +10,13 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 from golemnet.errors import GolemError
+from golemnet.model.names import DURATION_COUNTER, USAGE_VECTOR
+from golemnet.model.properties import flatten
 from golemnet.rest.client import Client
-from golemnet.rest.errors import ApiError
-from golemnet.rest.payment import Invoice, Payment
+from golemnet.rest.payment import DebitNote, Invoice, Payment
 
 PAY_TIMEOUT_S = 90.0
 _POLL_S = 5.0
-_DURATION = "golem.usage.duration_sec"
 _OPEN = ("ISSUED", "RECEIVED", "ACCEPTED")
 
 
@@ -67,25 +67,24 @@ async def _deal(
     client: Client, provider: str, invoices: Sequence[Invoice], payments: Sequence[Payment]
 ) -> Deal:
     ours = [invoice for invoice in invoices if invoice.issuer_id == provider]
-    seconds = [await _seconds(client, invoice) for invoice in ours]
+    notes = await client.payment.get_debit_notes()
+    seconds = [await _seconds(client, invoice, notes) for invoice in ours]
     transactions = {_hash(payment) for payment in payments if payment.payee_id == provider}
     return Deal(provider, sum(seconds), sum((each.amount for each in ours), Decimal(0)), sorted(transactions))
 
 
-async def _seconds(client: Client, invoice: Invoice) -> float:
+async def _seconds(client: Client, invoice: Invoice, notes: Sequence[DebitNote]) -> float:
+    """What the invoice's activities have used, as the debit notes that were accepted say."""
     agreement = await client.market.get_agreement(invoice.agreement_id)
-    counters = agreement.offer.properties.get("golem.com.usage.vector", [])
-    if _DURATION not in counters:
+    counters = flatten(agreement.offer.properties).get(USAGE_VECTOR)
+    if not isinstance(counters, list) or DURATION_COUNTER not in counters:
         return 0.0
-    index, total = counters.index(_DURATION), 0.0
-    for activity in invoice.activity_ids:
-        try:
-            usage = (await client.activity.get_usage(activity)).current_usage or []
-        except ApiError:
-            # The provider may forget an activity once it is paid.
-            continue
-        total += usage[index] if index < len(usage) else 0.0
-    return total
+    index, most = counters.index(DURATION_COUNTER), dict.fromkeys(invoice.activity_ids, 0.0)
+    for note in notes:
+        usage = note.usage_counter_vector or []
+        if note.activity_id in most and index < len(usage):
+            most[note.activity_id] = max(most[note.activity_id], usage[index])
+    return sum(most.values())
 
 
 def _hash(payment: Payment) -> str:

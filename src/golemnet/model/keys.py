@@ -52,7 +52,7 @@ class NodeKey:
     def sign(self, digest: bytes) -> bytes:
         """A 65-byte recoverable signature of a 32-byte digest. Raises ValueError for another length."""
         _require_digest(digest)
-        return self._key.sign_recoverable(digest, hasher=None)
+        return self._key.sign_recoverable(digest, hasher=None)  # pyright: ignore[reportUnknownMemberType]
 
     def __repr__(self) -> str:
         return f"NodeKey({self.node_id})"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -22,6 +23,7 @@ DURATION = "golem.usage.duration_sec"
 CPU = "golem.usage.cpu_sec"
 NO_ADDRESS = "0x" + "00" * 20
 GRACE_S = 30.0
+MAX_THREADS = 4096.0
 TOLERANCE = Decimal("1e-15")
 
 
@@ -86,10 +88,18 @@ def terms_of(agreement: Agreement) -> Terms:
         payee_addr=_address(offer, platform, agreement.offer.provider_id),
         payer_addr=_address(demand, platform, agreement.demand.requestor_id),
         pricing=LinearPricing.from_properties(offer),
-        threads=float(offer.get(THREADS) or 1),
+        threads=_threads(offer),
         approved=agreement.approved_date,
         app_session_id=agreement.app_session_id,
     )
+
+
+def _threads(offer: Mapping[str, object]) -> float:
+    """How many processors an activity can keep busy; one where the offer says nothing that makes sense."""
+    threads = offer.get(THREADS)
+    if isinstance(threads, bool) or not isinstance(threads, (int, float)) or not math.isfinite(threads):
+        return 1.0
+    return min(max(float(threads), 1.0), MAX_THREADS)
 
 
 def _address(properties: Mapping[str, Any], platform: str, node_id: str) -> str:
