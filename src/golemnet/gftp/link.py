@@ -156,7 +156,8 @@ class Link:
 
     async def _serve(self, socket: aiohttp.ClientWebSocketResponse) -> None:
         async with asyncio.timeout(CONNECT_TIMEOUT_S):
-            welcome = from_daemon(await socket.receive_bytes())
+            first = await socket.receive()
+        welcome = from_daemon(first.data) if first.type is aiohttp.WSMsgType.BINARY else None
         if not isinstance(welcome, Welcome):
             raise aiohttp.ClientError("the daemon does not speak of files")
         self._node = NodeId.parse(welcome.node_id)
