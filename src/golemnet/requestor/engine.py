@@ -138,16 +138,17 @@ class Engine:
 
     async def _until_done(self, run: Run) -> AsyncIterator[AnyTask]:
         run.start()
+        while (task := await self._next_done(run)) is not None:
+            yield task
+
+    async def _next_done(self, run: Run) -> AnyTask | None:
         while True:
             try:
                 async with asyncio.timeout(self._next_look_s()):
-                    task = await run.next_done()
+                    return await run.next_done()
             except TimeoutError:
-                self._check_limits()
-                continue
-            if task is None:
-                return
-            yield task
+                pass
+            self._check_limits()
 
     def _next_look_s(self) -> float:
         left = (self._expires - self._clock.now()).total_seconds()

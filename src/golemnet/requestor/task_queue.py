@@ -56,11 +56,13 @@ class TaskQueue:
 
     async def take(self, provider_id: str) -> AnyTask | None:
         """The next task for a provider; None when there will be none."""
-        while not self.is_done:
+        while self.failure is None:
             task = self._next(provider_id)
             if task is not None:
                 self._running.add(id(task))
                 return task
+            if self.is_done:
+                break
             self._changed.clear()
             await self._changed.wait()
         return None
