@@ -25,9 +25,7 @@ async def worker(ctx: WorkContext, tasks):
 async def main(image_hash: str) -> None:
     package = await vm.repo(image_hash=image_hash, min_mem_gib=0.1, min_storage_gib=0.1)
     tasks = [Task(data=name) for name in ("world", "stranger", "provider", "network")]
-    async with Engine(
-        package=package, max_workers=4, budget=1.0, timeout=timedelta(minutes=2)
-    ) as engine:
+    async with Engine(package=package, max_workers=4, budget=1.0, timeout=timedelta(minutes=2)) as engine:
         async for task in engine.map(worker, tasks):
             print(f"hello, {task.data}: {task.result} bytes, counted by {task.provider_name}")
 

@@ -2,7 +2,8 @@
 
 All writes run one after the other in one thread, each as one ``BEGIN IMMEDIATE`` transaction: SQLite then
 never answers "database is locked". Readers see the last committed state (WAL) and never block the writer.
-Any other SQLAlchemy URL works too. ``sqlite://`` (in memory) serves tests; its reads share the writer's thread.
+Any other SQLAlchemy URL works too. ``sqlite://`` (in memory) serves tests; there, reads share the writer's
+thread.
 """
 
 from __future__ import annotations

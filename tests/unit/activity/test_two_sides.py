@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from golemnet.net.memory import MemoryNetwork
 
 from golemnet.clock import SystemClock
 from golemnet.daemon.activity.service import Activities
@@ -19,6 +18,7 @@ from golemnet.daemon.activity.units import UnitLink
 from golemnet.database.database import Database
 from golemnet.database.outbox import Outbox
 from golemnet.model.keys import NodeKey
+from golemnet.net.memory import MemoryNetwork
 from golemnet.rest.activity import ExeScriptCommandResult
 from golemnet.rest.errors import ApiError, BadRequest, Forbidden, Gone, NotFound, RequestTimeout
 from golemnet.rest.exeunit import Event, ExecBatch, Hello, Result, StateChanged, Stop, ToUnit, Usage

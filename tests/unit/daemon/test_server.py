@@ -8,11 +8,11 @@ from pathlib import Path
 
 import aiohttp
 import pytest
-from golemnet.net.memory import MemoryNetwork
 
 from golemnet.daemon.node import Node
 from golemnet.daemon.server import ServerError
 from golemnet.daemon.settings import Settings
+from golemnet.net.memory import MemoryNetwork
 from golemnet.rest.client import Client
 from golemnet.rest.errors import NotFound
 from golemnet.rest.identity import NewAppKey

@@ -8,14 +8,14 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from golemnet.net.memory import MemoryNetwork
-from golemnet.net.network import Network
 
 from golemnet.clock import SystemClock
 from golemnet.daemon.market.service import Market
 from golemnet.database.database import Database
 from golemnet.database.outbox import Outbox
 from golemnet.model.keys import NodeKey
+from golemnet.net.memory import MemoryNetwork
+from golemnet.net.network import Network
 from golemnet.rest.market import Proposal, ProposalEvent
 
 TIMEOUT_S = 5.0

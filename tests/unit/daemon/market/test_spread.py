@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 import pytest
-from golemnet.model.offer import Offer
 
 from golemnet.daemon.market.messages import (
     ANNOUNCE,
@@ -24,6 +23,7 @@ from golemnet.daemon.market.offer_book import MAX_OFFERS_OF_PROVIDER, BadOffer, 
 from golemnet.daemon.market.store import Kind
 from golemnet.model.documents import sign
 from golemnet.model.keys import NodeKey
+from golemnet.model.offer import Offer
 
 NOW = datetime.now(UTC)
 

@@ -6,8 +6,6 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
-from golemnet.model.keys import NodeKey
-from golemnet.net.memory import MemoryNetwork
 
 from golemnet.clock import SystemClock
 from golemnet.daemon.payment.service import Payments
@@ -15,6 +13,8 @@ from golemnet.daemon.payment.store import INVOICE
 from golemnet.daemon.payment.terms import ActivityFacts
 from golemnet.database.database import Database
 from golemnet.database.outbox import Outbox
+from golemnet.model.keys import NodeKey
+from golemnet.net.memory import MemoryNetwork
 from golemnet.rest.market import Agreement, Demand, Offer
 from golemnet.rest.payment import Acceptance, InitAccount, NewAllocation, NewInvoice
 from golemnet.testing.anvil_chain import AnvilChain

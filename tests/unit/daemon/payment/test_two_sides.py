@@ -6,10 +6,10 @@ from decimal import Decimal
 
 import msgspec
 import pytest
-from golemnet.net.errors import RemoteError
 
 from golemnet.daemon.payment.messages import PAYMENT, PAYMENT_DOCUMENT, PartBody, PaymentBody
 from golemnet.daemon.payment.store import DEBIT_NOTE, INVOICE
+from golemnet.net.errors import RemoteError
 from golemnet.rest.errors import BadRequest, Conflict, GatewayTimeout, Gone
 from golemnet.rest.payment import AllocationUpdate, NewDebitNote, Rejection
 
