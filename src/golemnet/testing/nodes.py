@@ -44,7 +44,7 @@ async def start_nodes(
     chain_file: Path | None = None,
     clock: Clock | None = None,
 ) -> AsyncIterator[list[Node]]:
-    """``count`` nodes with data directories below ``directory``; each knows the application key ``APP_KEY``."""
+    """``count`` nodes with data directories below ``directory``; each with the key ``APP_KEY``."""
     shared = network or MemoryNetwork(0)
     async with AsyncExitStack() as stack:
         nodes = [

@@ -1,4 +1,4 @@
-# ruff: noqa: ASYNC240 (files of a test are small)
+
 """The registry and its client over real HTTP."""
 
 import asyncio
