@@ -1,4 +1,3 @@
-
 """The registry and its client over real HTTP."""
 
 import asyncio
