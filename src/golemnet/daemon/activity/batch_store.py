@@ -13,6 +13,7 @@ from sqlalchemy import (
     Table,
     Text,
     and_,
+    bindparam,
     delete,
     insert,
     select,
@@ -60,26 +61,59 @@ class Batch(msgspec.Struct, frozen=True):
     finished: bool = False
 
 
+def _key_of(activity_id: str, side: Side, batch_id: str) -> dict[str, str]:
+    return {"of_activity": activity_id, "of_side": side, "of_batch": batch_id}
+
+
+def _is_of_activity(table: Table) -> ColumnElement[bool]:
+    return and_(
+        table.c.activity_id == bindparam("of_activity", type_=Text),
+        table.c.side == bindparam("of_side", type_=Text),
+    )
+
+
+def _is_of_batch(table: Table) -> ColumnElement[bool]:
+    return _is_of_activity(table) & (table.c.batch_id == bindparam("of_batch", type_=Text))
+
+
+# Each runs several times for every batch, and building a statement costs more than running it.
+_FIND = select(activity_batch_table).where(_is_of_batch(activity_batch_table))
+_UNFINISHED = (
+    select(activity_batch_table)
+    .where(_is_of_activity(activity_batch_table), activity_batch_table.c.finished.is_(False))
+    .order_by(activity_batch_table.c.position)
+)
+_FINISH = update(activity_batch_table).where(_is_of_batch(activity_batch_table)).values(finished=True)
+_ADD_BATCH = insert(activity_batch_table)
+_ADD_RESULT = insert(activity_result_table)
+_KNOWN = select(activity_result_table.c.index).where(_is_of_batch(activity_result_table))
+_RESULTS = (
+    select(activity_result_table.c.body)
+    .where(
+        _is_of_batch(activity_result_table),
+        activity_result_table.c.index >= bindparam("first", type_=Integer),
+    )
+    .order_by(activity_result_table.c.index)
+)
+
+
 def add_batch(connection: Connection, batch: Batch) -> bool:
     """Store a batch; False if it is known."""
     if find_batch(connection, batch.activity_id, batch.side, batch.batch_id):
         return False
-    connection.execute(insert(activity_batch_table).values(**msgspec.structs.asdict(batch)))
+    connection.execute(_ADD_BATCH, msgspec.structs.asdict(batch))
     return True
 
 
 def find_batch(connection: Connection, activity_id: str, side: Side, batch_id: str) -> Batch | None:
     """A batch by its id."""
-    chosen = select(activity_batch_table).where(_batch(activity_batch_table, activity_id, side, batch_id))
-    row = connection.execute(chosen).one_or_none()
+    row = connection.execute(_FIND, _key_of(activity_id, side, batch_id)).one_or_none()
     return None if row is None else msgspec.convert(row, Batch, from_attributes=True)
 
 
 def unfinished(connection: Connection, activity_id: str, side: Side) -> list[Batch]:
     """The batches of an activity that have not ended, in the order of their arrival."""
-    table = activity_batch_table
-    mine = and_(table.c.activity_id == activity_id, table.c.side == side, table.c.finished.is_(False))
-    rows = connection.execute(select(table).where(mine).order_by(table.c.position))
+    rows = connection.execute(_UNFINISHED, {"of_activity": activity_id, "of_side": side})
     return [msgspec.convert(row, Batch, from_attributes=True) for row in rows]
 
 
@@ -91,31 +125,25 @@ def add_results(
     results: list[ExeScriptCommandResult],
 ) -> None:
     """Store ``results``; those that are known already stay as they are."""
-    table = activity_result_table
-    mine = _batch(table, activity_id, side, batch_id)
-    known = set(connection.execute(select(table.c.index).where(mine)).scalars())
+    mine = _key_of(activity_id, side, batch_id)
+    known = set(connection.execute(_KNOWN, mine).scalars())
+    fresh = {result.index: encode(result) for result in reversed(results) if result.index not in known}
     key = {"activity_id": activity_id, "side": side, "batch_id": batch_id}
-    for result in results:
-        if result.index not in known:
-            known.add(result.index)
-            connection.execute(insert(table).values(**key, index=result.index, body=encode(result)))
+    if fresh:
+        connection.execute(
+            _ADD_RESULT, [{**key, "index": index, "body": fresh[index]} for index in sorted(fresh)]
+        )
     if any(result.is_batch_finished for result in results):
-        finished = _batch(activity_batch_table, activity_id, side, batch_id)
-        connection.execute(update(activity_batch_table).where(finished).values(finished=True))
+        connection.execute(_FINISH, mine)
 
 
 def results_from(
     connection: Connection, activity_id: str, side: Side, batch_id: str, first: int
 ) -> list[ExeScriptCommandResult]:
     """The results of a batch from index ``first`` on, in order."""
-    table = activity_result_table
-    mine = _batch(table, activity_id, side, batch_id) & (table.c.index >= first)
-    bodies = connection.execute(select(table.c.body).where(mine).order_by(table.c.index)).scalars()
+    key = {**_key_of(activity_id, side, batch_id), "first": first}
+    bodies = connection.execute(_RESULTS, key).scalars()
     return [decode(body, ExeScriptCommandResult) for body in bodies]
-
-
-def _batch(table: Table, activity_id: str, side: Side, batch_id: str) -> ColumnElement[bool]:
-    return and_(table.c.activity_id == activity_id, table.c.side == side, table.c.batch_id == batch_id)
 
 
 def forget(connection: Connection, activity_ids: list[str]) -> None:

@@ -159,9 +159,12 @@ class Batches:
                 await self._database.write(lambda connection: self._store_known(connection, arrived))
 
     def _store_known(self, connection: Connection, arrived: list[Arrived]) -> None:
+        by_batch: dict[tuple[str, str], list[ExeScriptCommandResult]] = {}
         for activity_id, batch_id, result in arrived:
+            by_batch.setdefault((activity_id, batch_id), []).append(result)
+        for (activity_id, batch_id), results in by_batch.items():
             if batch_store.find_batch(connection, activity_id, Side.PROVIDER, batch_id):
-                self._store(connection, activity_id, batch_id, result)
+                self._store(connection, activity_id, batch_id, results)
 
     def end_all(self, connection: Connection, activity: Activity, reason: str) -> None:
         """In the write that ends ``activity``: its unfinished batches end with an error."""
@@ -176,15 +179,16 @@ class Batches:
                 message=f"The activity ended before this command did: {reason}",
                 is_batch_finished=True,
             )
-            self._store(connection, activity.activity_id, batch.batch_id, result)
+            self._store(connection, activity.activity_id, batch.batch_id, [result])
 
     def _store(
-        self, connection: Connection, activity_id: str, batch_id: str, result: ExeScriptCommandResult
+        self, connection: Connection, activity_id: str, batch_id: str, results: list[ExeScriptCommandResult]
     ) -> None:
-        batch_store.add_results(connection, activity_id, Side.PROVIDER, batch_id, [result])
+        batch_store.add_results(connection, activity_id, Side.PROVIDER, batch_id, results)
 
         def tell() -> None:
-            self._logs.add_result((activity_id, batch_id), result)
+            for result in results:
+                self._logs.add_result((activity_id, batch_id), result)
             self._changed.fire(_key(activity_id, batch_id))
 
         after_commit(connection, tell)

@@ -53,7 +53,9 @@ class EventLogs:
 
     def open(self, key: Key) -> EventLog:
         """The log of a batch, a new one if there is none; the one used longest ago makes room."""
-        log = self._logs.setdefault(key, EventLog())
+        log = self._logs.get(key)
+        if log is None:
+            log = self._logs[key] = EventLog()
         self._logs.move_to_end(key)
         if len(self._logs) > MAX_LOGS:
             self._logs.popitem(last=False)
