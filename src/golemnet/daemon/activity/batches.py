@@ -49,6 +49,8 @@ class Batches:
         self._clock = clock
         self._units = units
         self._changed = changed
+        # Apart from the other, which fires for each line of output: who waits for results reads the store.
+        self._stored = Signal[str]()
         self._logs = EventLogs()
         self._arrived: list[Arrived] = []
         self._storing = asyncio.Lock()
@@ -89,7 +91,7 @@ class Batches:
 
         timeout_s = min(wanted.timeout_s, LONGEST_POLL_S)
         key = _key(activity.activity_id, wanted.batch_id)
-        complete = await self._changed.poll(key, look, timeout_s)
+        complete = await self._stored.poll(key, look, timeout_s)
         return _page(complete or await self._read(activity.activity_id, wanted.batch_id, wanted.first))
 
     async def commands(self, activity: Activity) -> list[CommandView]:
@@ -190,6 +192,7 @@ class Batches:
             for result in results:
                 self._logs.add_result((activity_id, batch_id), result)
             self._changed.fire(_key(activity_id, batch_id))
+            self._stored.fire(_key(activity_id, batch_id))
 
         after_commit(connection, tell)
 
