@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
-from eth_abi.abi import decode, encode
-
+from golemnet.chain.abi import decode, encode
 from golemnet.chain.contracts.artifact import Artifact, artifact
 from golemnet.model.keys import keccak256
 
