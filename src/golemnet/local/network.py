@@ -7,6 +7,7 @@ import os
 import socket
 import sys
 from collections.abc import Callable, Mapping
+from functools import cached_property
 from pathlib import Path
 
 from golemnet.errors import GolemError
@@ -25,6 +26,7 @@ from golemnet.local.plan import (
 )
 from golemnet.local.ports import free_ports
 from golemnet.local.stored_secrets import keep_secrets
+from golemnet.model.keys import NodeKey
 from golemnet.rest.client import Client
 from golemnet.rest.payment import InitAccount
 
@@ -88,22 +90,24 @@ class LocalNetwork:
         self._on_ready(child.plan.name)
 
     async def _spawn(self, child: Child) -> None:
-        await child.spawn(await self._env(child.plan))
+        await child.spawn(self._env(child.plan))
         note_processes(self._layout, [each.pid for each in self._children.values() if each.pid])
         await child.until_ready()
 
-    async def _env(self, plan: ProcessPlan) -> Mapping[str, str]:
+    def _env(self, plan: ProcessPlan) -> Mapping[str, str]:
         env = {"PATH": search_path()}
         if plan.joins:
-            env["GOLEM_NET_BOOTSTRAP"] = await self._address_to_join()
+            env["GOLEM_NET_BOOTSTRAP"] = self._address_to_join
         return env
 
-    async def _address_to_join(self) -> str:
-        async with Client.local(self._socket(REQUESTOR)) as client:
-            address = (await client.identity.net_status()).listen_address
-        if not address:
-            raise GolemError("The requestor's daemon has no address to join by.")
-        return address
+    @cached_property
+    def _address_to_join(self) -> str:
+        """Known before the requestor's daemon runs, so that all daemons can start at once."""
+        from golemnet.net.iroh_network import address_of
+
+        env = self._children[REQUESTOR].plan.env
+        key = NodeKey.from_bytes(bytes.fromhex(env["YAGNA_AUTOCONF_ID_SECRET"]))
+        return address_of(key, env["GOLEM_NET_BIND"])
 
     async def _prepare_account(self, plan: ProcessPlan) -> None:
         pays = plan.role == "requestor"

@@ -134,7 +134,7 @@ def _daemon(name: str, layout: Layout, ports: Ports, keys: Secrets) -> ProcessPl
     }
     command = _program("yagna", "service", "run")
     role = "requestor" if first else "provider"
-    return ProcessPlan(name, role, command, env, (CHAIN,) if first else (CHAIN, REQUESTOR), joins=not first)
+    return ProcessPlan(name, role, command, env, (CHAIN,), joins=not first)
 
 
 def _agent(node: str, choices: Choices, layout: Layout, ports: Ports, keys: Secrets) -> ProcessPlan:

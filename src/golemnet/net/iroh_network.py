@@ -64,7 +64,7 @@ class IrohNetwork:
         self._key = key
         self._bind = bind
         self._clock = clock
-        self._secret = sha3_256(_ENDPOINT_DOMAIN + key.to_bytes())
+        self._secret = _endpoint_secret(key)
         self._endpoint_id = endpoint_id_of(self._secret)
         self._instance = os.urandom(INSTANCE_BYTES)
         self._handlers = Handlers()
@@ -337,3 +337,13 @@ class IrohNetwork:
             with suppress(TimeoutError):
                 async with asyncio.timeout(CLOSE_TIMEOUT_S):
                     await endpoint.close()
+
+
+def address_of(key: NodeKey, bind: str) -> str:
+    """The bootstrap address that a node with ``key`` will have when it listens on ``bind``."""
+    host, _, port = bind.rpartition(":")
+    return str(BootstrapAddress(endpoint_id_of(_endpoint_secret(key)), host, int(port)))
+
+
+def _endpoint_secret(key: NodeKey) -> bytes:
+    return sha3_256(_ENDPOINT_DOMAIN + key.to_bytes())
