@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
 from golemnet.errors import GolemError
-from golemnet.rest.client import Client
+
+if TYPE_CHECKING:
+    from golemnet.rest.client import Client
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,7 @@ class Context:
             GolemError: no daemon is running there.
         """
         from golemnet.daemon.settings import load_settings
+        from golemnet.rest.client import Client
 
         socket = load_settings({"data_dir": self.data_dir}).socket_path
         if not socket.is_socket():
