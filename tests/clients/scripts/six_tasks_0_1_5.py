@@ -1,0 +1,37 @@
+"""Six small tasks, as the tutorial's script of 2020 has them, for yapapi 0.1.5. Arguments: image, subnet."""
+
+import asyncio
+import sys
+from datetime import timedelta
+
+from yapapi.runner import Engine, Task, vm
+from yapapi.runner.ctx import WorkContext
+
+# Long enough for the second provider to start while there is work left: the client starts one in two seconds.
+JOIN = "sleep 2; cat /golem/work/params.json /golem/resource/common.bin > /golem/output/joined.bin"
+
+
+async def main(image_hash: str, subnet: str):
+    package = await vm.repo(image_hash=image_hash, min_mem_gib=0.1, min_storage_gib=0.1)
+
+    async def worker(ctx: WorkContext, tasks):
+        ctx.send_file("./common.bin", "/golem/resource/common.bin")
+        async for task in tasks:
+            ctx.begin()
+            ctx.send_json("/golem/work/params.json", {"number": task.data})
+            ctx.run("/bin/sh", "-c", JOIN)
+            ctx.download_file("/golem/output/joined.bin", f"joined_{task.data}.bin")
+            yield ctx.commit()
+            task.accept_task()
+        ctx.log("no more tasks")
+
+    timeout = timedelta(minutes=2)
+    async with Engine(
+        package=package, max_workers=2, budget=1.0, timeout=timeout, subnet_tag=subnet
+    ) as engine:
+        async for progress in engine.map(worker, [Task(data=number) for number in range(6)]):
+            print("progress=", progress)
+
+
+if __name__ == "__main__":
+    asyncio.run(main(*sys.argv[1:]))
