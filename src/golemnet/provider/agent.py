@@ -113,7 +113,7 @@ class Agent:
             if isinstance(event, AgreementApprovedEvent):
                 await self._adopt(event.agreement_id)
             else:
-                await self._deals.agreement_event(event)
+                self._deals.agreement_event(event)
 
         await follow("agreement events", self.clock, poll, act)
 

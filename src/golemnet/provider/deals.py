@@ -7,7 +7,15 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
-from golemnet.provider.deal import SHUTDOWN, ActivityUnwanted, ActivityWanted, Deal, NoteAnswered, Over
+from golemnet.provider.deal import (
+    SHUTDOWN,
+    ActivityUnwanted,
+    ActivityWanted,
+    Deal,
+    Happening,
+    NoteAnswered,
+    Over,
+)
 from golemnet.rest.activity import ProviderEvent
 from golemnet.rest.market import AgreementOperationEvent, AgreementTerminatedEvent
 from golemnet.rest.payment import DebitNoteEvent
@@ -20,6 +28,9 @@ Refuse = Callable[[str, str], Awaitable[None]]
 class Deals:
     """Runs a task for each agreement.
 
+    A requestor may act on an agreement before the daemon's answer to our own signature has reached us: what
+    happens to an agreement that is being signed waits for the outcome.
+
     Args:
         capacity: how many agreements there may be at once.
         refuse: tells the requestor that an activity cannot be (id, message).
@@ -30,7 +41,7 @@ class Deals:
         self._refuse = refuse
         self._open: dict[str, Deal] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._promised: set[str] = set()
+        self._promised: dict[str, list[Happening]] = {}
         self.changed = asyncio.Event()
 
     @property
@@ -42,21 +53,25 @@ class Deals:
         """Keep room for an agreement that is being signed; False if there is none."""
         if self.is_full:
             return False
-        self._promised.add(agreement_id)
+        self._promised[agreement_id] = []
         return True
 
     def knows(self, agreement_id: str) -> bool:
         """Whether the agreement is in force, or being signed."""
         return agreement_id in self._open or agreement_id in self._promised
 
-    def withdraw(self, agreement_id: str) -> None:
-        """The agreement was not signed."""
-        self._promised.discard(agreement_id)
+    async def withdraw(self, agreement_id: str) -> None:
+        """The agreement was not signed; nothing happens if it was."""
+        early = self._promised.pop(agreement_id, [])
         self.changed.set()
+        for happening in early:
+            if isinstance(happening, ActivityWanted):
+                await self._refuse(happening.activity_id, "The agreement of the activity was not signed.")
 
     def begin(self, agreement_id: str, deal: Deal) -> None:
         """The agreement is signed: serve it."""
-        self._promised.discard(agreement_id)
+        for happening in self._promised.pop(agreement_id, []):
+            deal.tell(happening)
         self._open[agreement_id] = deal
         self.changed.set()
         task = asyncio.create_task(self._serve(agreement_id, deal))
@@ -80,23 +95,26 @@ class Deals:
 
     async def activity_event(self, event: ProviderEvent) -> None:
         """An activity was created or destroyed."""
-        deal = self._open.get(event.agreement_id)
         if event.kind == "DestroyActivity":
-            if deal is not None:
-                deal.tell(ActivityUnwanted(event.activity_id))
-        elif deal is not None:
-            deal.tell(ActivityWanted(event.activity_id))
-        else:
+            self._tell(event.agreement_id, ActivityUnwanted(event.activity_id))
+        elif not self._tell(event.agreement_id, ActivityWanted(event.activity_id)):
             await self._refuse(event.activity_id, "The agreement of the activity has ended.")
 
-    async def agreement_event(self, event: AgreementOperationEvent) -> None:
+    def agreement_event(self, event: AgreementOperationEvent) -> None:
         """Something happened to an agreement; its termination ends our work for it."""
-        deal = self._open.get(event.agreement_id)
-        if deal is not None and isinstance(event, AgreementTerminatedEvent):
-            message = (event.reason or {}).get("message") or "no reason given"
-            deal.tell(
-                Over("", f"Ended by the {event.terminator.lower()}: {str(message)[:200]}", terminated=True)
-            )
+        if isinstance(event, AgreementTerminatedEvent):
+            message = str((event.reason or {}).get("message") or "no reason given")[:200]
+            ended = Over("", f"Ended by the {event.terminator.lower()}: {message}", terminated=True)
+            self._tell(event.agreement_id, ended)
+
+    def _tell(self, agreement_id: str, happening: Happening) -> bool:
+        """False if the agreement is neither in force nor being signed."""
+        deal, early = self._open.get(agreement_id), self._promised.get(agreement_id)
+        if deal is not None:
+            deal.tell(happening)
+        elif early is not None:
+            early.append(happening)
+        return deal is not None or early is not None
 
     async def debit_note_event(self, event: DebitNoteEvent) -> None:
         """A debit note was answered."""

@@ -155,7 +155,7 @@ class Stall:
         except (ApiError, DaemonUnreachable) as error:
             log.warning("agreement not signed", agreement_id=agreement_id, why=str(error))
         finally:
-            self._deals.withdraw(agreement_id)
+            await self._deals.withdraw(agreement_id)
 
     def _objection(self, agreement: Agreement) -> str:
         return objection(
