@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -18,7 +19,10 @@ pytestmark = [
     pytest.mark.privileged,
     pytest.mark.skipif(os.geteuid() != 0, reason="containers of these drivers need root"),
 ]
-DRIVERS = ("crun", "runc", "bwrap")
+RUNC = pytest.param(
+    "runc", marks=pytest.mark.skipif(shutil.which("runc") is None, reason="no runc: apt-get install runc")
+)
+DRIVERS = ("crun", RUNC, "bwrap")
 UP = "volumes = await driver.deploy(IMAGE, LIMITS, {'EXTRA': 'more'})\nawait driver.start()\n"
 
 
@@ -72,7 +76,7 @@ def test_a_command_is_killed(laboratory, driver):
     assert json.loads(laboratory.run(driver, body)) == 137
 
 
-@pytest.mark.parametrize("driver", ["crun", "runc"])
+@pytest.mark.parametrize("driver", ["crun", RUNC])
 def test_limits_of_storage_and_processes(laboratory, driver):
     body = UP + (
         "return [await shell(driver, line) for line in ("
