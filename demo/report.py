@@ -21,21 +21,26 @@ def show_table(
     after: Mapping[str, Line],
 ) -> None:
     """Print a row for each provider, and one for who paid; ``frames`` counts by provider name."""
-    table = Table(box=box.ROUNDED, title="Who did what, and what it cost", header_style="bold cyan")
-    for column in ("provider", "frames", "seconds", "price (GLM)", "transaction", "before", "after"):
+    table = Table(
+        title="Who did what, and what it cost, in GLM",
+        header_style="bold cyan",
+        box=box.SIMPLE_HEAD,  # with the next two: all of it in 80 columns
+        show_edge=False,
+        collapse_padding=True,
+    )
+    for column in ("provider", "frames", "seconds", "price", "transaction", "before", "after"):
         right = column not in ("provider", "transaction")
-        table.add_column(column, justify="right" if right else "left", overflow="fold")
+        table.add_column(column, justify="right" if right else "left", no_wrap=True)
     for deal in deals:
         table.add_row(*_row(deal, frames, before, after))
-    table.add_section()
     for node_id, line in before.items():
         if line.role == "requestor":
             total = sum((deal.price for deal in deals), Decimal(0))
             balances = (_amount(line.balance), _amount(after[node_id].balance))
-            table.add_row(line.node, "", "", f"-{_amount(total)}", "", *balances)
+            table.add_row(line.node, "", "", f"-{_amount(total)}", "", *balances, style="bold")
     console.print(table)
     for transaction in sorted({each for deal in deals for each in deal.transactions}):
-        console.print(f"transaction [bold]{transaction}[/]", soft_wrap=True)
+        console.print(f" transaction {transaction}", soft_wrap=True)
 
 
 def _row(

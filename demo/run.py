@@ -18,6 +18,7 @@ from network import DemoNetwork, demo_network
 from pictures import check_picture, make_contact_sheet
 from report import show_table
 from rich.console import Console
+from rich.text import Text
 from script import FRAMES, collect_pictures, prepare_folder, provider_of, run_script
 from settlement import settle
 
@@ -89,7 +90,7 @@ def _hear(line: str, frames: Counter[str]) -> None:
 
 
 def _say(line: str) -> None:
-    console.print(f"  [dim]{line}[/]" if "[" not in line else f"  {line}", markup="[" not in line)
+    console.print(Text(f"  {line}", style="dim"), soft_wrap=True)
 
 
 if __name__ == "__main__":
