@@ -186,7 +186,9 @@ class Cashier:
         why = meter.claims_too_much(note.total_amount_due, note.usage_counter_vector, now)
         if why:
             return why
-        notes = {**account.notes, note.activity_id: note.total_amount_due}
+        # a smaller note that comes later takes nothing back
+        known = account.notes.get(note.activity_id, Decimal(0))
+        notes = {**account.notes, note.activity_id: max(known, note.total_amount_due)}
         if not self._budget.promise(note.agreement_id, sum(notes.values(), Decimal(0))):
             return f"The budget has {self._budget.left} GLM left."
         account.notes = notes

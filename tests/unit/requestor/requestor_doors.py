@@ -1,0 +1,132 @@
+"""Stand-ins for the doors of a requestor's daemon, and documents that come through them."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+from golemnet.model.pricing import LinearPricing
+from golemnet.requestor.market import Candidate, Deal
+from golemnet.rest.payment import DebitNote, DebitNoteEvent, Invoice, InvoiceEvent, Rejection
+
+NOW = datetime(2030, 1, 1, tzinfo=UTC)
+WAIT_S = 5.0
+COUNTERS = ["golem.usage.duration_sec", "golem.usage.cpu_sec"]
+PRICING = LinearPricing(COUNTERS, [Decimal("0.01"), Decimal("0.02")], Decimal("0.5"))
+_PARTIES = {
+    "issuer_id": "0xp",
+    "recipient_id": "0xr",
+    "payee_addr": "0xp",
+    "payer_addr": "0xr",
+    "payment_platform": "erc20-local-tglm",
+    "timestamp": NOW,
+}
+
+
+def deal(agreement_id: str, pricing: LinearPricing = PRICING, provider: str = "ann") -> Deal:
+    return Deal(agreement_id, Candidate("proposal", f"0x{provider}", provider, pricing, 1.0))
+
+
+class PaymentDoor:
+    """Payments of one daemon: hands out claims, and notes the answers as the daemon counts them."""
+
+    def __init__(self):
+        self.accepted: list[DebitNote | Invoice] = []
+        self.rejected: dict[str, Rejection] = {}
+        self._documents: dict[str, DebitNote | Invoice] = {}
+        self._events: dict[type, list] = {DebitNoteEvent: [], InvoiceEvent: []}
+        self._asked_after = {DebitNoteEvent: NOW, InvoiceEvent: NOW}
+        self._changed = asyncio.Event()
+
+    async def claim_note(self, agreement_id: str, activity_id: str, amount, usage=None) -> str:
+        """A debit note comes in, and is dealt with; its id."""
+        note_id = f"note {len(self._documents)}"
+        self._documents[note_id] = DebitNote(
+            debit_note_id=note_id,
+            agreement_id=agreement_id,
+            activity_id=activity_id,
+            total_amount_due=Decimal(amount),
+            usage_counter_vector=usage,
+            status="RECEIVED",
+            **_PARTIES,
+        )
+        await self._tell(DebitNoteEvent, "DebitNoteReceivedEvent", debit_note_id=note_id)
+        return note_id
+
+    async def claim_invoice(self, agreement_id: str, amount, status: str = "RECEIVED") -> str:
+        """An invoice comes in, and is dealt with; its id."""
+        invoice_id = f"invoice {len(self._documents)}"
+        self._documents[invoice_id] = Invoice(
+            invoice_id=invoice_id,
+            agreement_id=agreement_id,
+            activity_ids=[],
+            amount=Decimal(amount),
+            payment_due_date=NOW,
+            status=status,
+            **_PARTIES,
+        )
+        await self._tell(InvoiceEvent, "InvoiceReceivedEvent", invoice_id=invoice_id)
+        return invoice_id
+
+    def owed(self) -> Decimal:
+        """What will be paid: an invoice, else the largest note of each activity, over all agreements."""
+        return sum((self._owed_for(each) for each in {each.agreement_id for each in self.accepted}), Decimal(0))
+
+    def _owed_for(self, agreement_id: str) -> Decimal:
+        claims = [each for each in self.accepted if each.agreement_id == agreement_id]
+        invoices = [each.amount for each in claims if isinstance(each, Invoice)]
+        notes: dict[str, Decimal] = {}
+        for each in claims:
+            if isinstance(each, DebitNote):
+                notes[each.activity_id] = max(notes.get(each.activity_id, Decimal(0)), each.total_amount_due)
+        return max(sum(invoices, Decimal(0)), sum(notes.values(), Decimal(0)))
+
+    async def _tell(self, kind: type, name: str, **of: str) -> None:
+        date = NOW + timedelta(seconds=len(self._documents))
+        self._events[kind].append(kind(event_type=name, event_date=date, **of))
+        self._changed.set()
+        async with asyncio.timeout(WAIT_S):
+            while self._asked_after[kind] < date:
+                await self._next_change()
+
+    async def _poll(self, kind: type, after: datetime) -> list:
+        self._asked_after[kind] = after
+        self._changed.set()
+        while not (new := [each for each in self._events[kind] if each.event_date > after]):
+            await self._next_change()
+        return new
+
+    async def _next_change(self) -> None:
+        self._changed.clear()
+        await self._changed.wait()
+
+    # -- the door ------------------------------------------------------------------------------------------
+
+    async def debit_note_events(self, *, timeout_s, after):
+        return await self._poll(DebitNoteEvent, after)
+
+    async def invoice_events(self, *, timeout_s, after):
+        return await self._poll(InvoiceEvent, after)
+
+    async def get_debit_note(self, debit_note_id):
+        return self._documents[debit_note_id]
+
+    async def get_invoice(self, invoice_id):
+        return self._documents[invoice_id]
+
+    async def accept_debit_note(self, debit_note_id, amount, allocation_id):
+        self._accept(debit_note_id, amount, self._documents[debit_note_id].total_amount_due)
+
+    async def accept_invoice(self, invoice_id, amount, allocation_id):
+        self._accept(invoice_id, amount, self._documents[invoice_id].amount)
+
+    async def reject_debit_note(self, debit_note_id, rejection):
+        self.rejected[debit_note_id] = rejection
+
+    async def reject_invoice(self, invoice_id, rejection):
+        self.rejected[invoice_id] = rejection
+
+    def _accept(self, document_id, amount, claimed):
+        assert amount == claimed, "the accepted amount must be the document's"
+        self.accepted.append(self._documents[document_id])

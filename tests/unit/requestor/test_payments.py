@@ -1,0 +1,171 @@
+"""Which claims of providers are accepted, and which are refused with what arithmetic."""
+
+import asyncio
+from contextlib import asynccontextmanager
+from decimal import Decimal
+from types import SimpleNamespace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from requestor_doors import NOW, PRICING, PaymentDoor, deal
+
+from golemnet.model.pricing import LinearPricing
+from golemnet.requestor.budget import Budget
+from golemnet.requestor.events import ClaimRejected, InvoiceAccepted
+from golemnet.requestor.payments import Cashier
+from golemnet.testing.clock import ManualClock
+
+DEAR = LinearPricing(["golem.usage.duration_sec"], [Decimal(1000)], Decimal(0))
+
+
+class Office:
+    """A cashier at work, its clock, and what it says."""
+
+    def __init__(self, budget):
+        self.clock, self.door, self.events = ManualClock(NOW), PaymentDoor(), []
+        client = SimpleNamespace(payment=self.door)
+        self.budget = Budget(Decimal(budget))
+        self.cashier = Cashier(client, self.clock, self.budget, "allocation", self.events.append)
+
+    def agree(self, agreement_id, *activity_ids, pricing=PRICING):
+        signed = deal(agreement_id, pricing)
+        self.cashier.open(signed)
+        for activity_id in activity_ids:
+            self.cashier.start_meter(signed, activity_id, self.clock.now())
+        return signed
+
+
+@asynccontextmanager
+async def office(budget=10):
+    opened = Office(budget)
+    running = asyncio.create_task(opened.cashier.run(NOW))
+    try:
+        yield opened
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_a_justified_invoice_is_accepted_and_counted():
+    async with office() as here:
+        here.agree("a", "activity")
+        await here.clock.advance(10)
+        await here.door.claim_invoice("a", "0.8")
+
+        assert [each.amount for each in here.door.accepted] == [Decimal("0.8")]
+        assert here.events == [
+            InvoiceAccepted(agreement_id="a", provider_name="ann", amount=Decimal("0.8"))
+        ]
+        assert here.budget.left == Decimal("9.2")
+        assert here.cashier.owing() == []
+
+
+@pytest.mark.parametrize(
+    ("budget", "amount", "reason"),
+    [
+        # 40 s with the grace: 40 * 0.01 + 40 * 0.02 + 0.5
+        (10, "1.8", "1.8 GLM is more than 1.700000000000000000 GLM, the most for the time that passed."),
+        (1, "1.1", "The budget has 1 GLM left."),
+    ],
+)
+async def test_an_invoice_that_is_not_justified_is_rejected_with_the_arithmetic(budget, amount, reason):
+    async with office(budget) as here:
+        here.agree("a", "activity")
+        await here.clock.advance(10)
+        invoice_id = await here.door.claim_invoice("a", amount)
+
+        assert here.door.accepted == []
+        rejection = here.door.rejected[invoice_id]
+        assert (rejection.rejection_reason, rejection.message) == ("INCORRECT_AMOUNT", reason)
+        assert here.events == [ClaimRejected(agreement_id="a", amount=Decimal(amount), reason=reason)]
+        assert here.budget.promised == 0
+
+
+@pytest.mark.parametrize(
+    ("activity", "amount", "usage", "reason"),
+    [
+        ("other", "0.1", None, "The activity is not one of ours."),
+        ("activity", "1.8", None, "1.8 GLM is more than 1.7"),
+        ("activity", "0.9", [10.0, 10.0], "0.9 GLM is more than the counters cost: 0.8"),
+        ("activity", "1.6", None, "The budget has 1.5 GLM left."),
+    ],
+)
+async def test_a_debit_note_that_is_not_justified_is_rejected_with_the_arithmetic(
+    activity, amount, usage, reason
+):
+    async with office("1.5") as here:
+        here.agree("a", "activity")
+        await here.clock.advance(10)
+        note_id = await here.door.claim_note("a", activity, amount, usage)
+
+        assert here.door.accepted == []
+        assert here.door.rejected[note_id].message.startswith(reason)
+
+
+async def test_the_time_of_an_agreement_ends_with_its_work():
+    async with office() as here:
+        signed = here.agree("a", "activity")
+        await here.clock.advance(10)
+        here.cashier.stop_meters(signed)
+        await here.clock.advance(1000)
+        here.cashier.stop_meters(signed)
+        await here.door.claim_invoice("a", "1.8")
+
+        assert here.door.accepted == []
+
+
+async def test_claims_of_strangers_and_second_invoices_are_not_answered():
+    async with office() as here:
+        here.agree("a", "activity")
+        await here.door.claim_invoice("stranger", "0.1")
+        await here.door.claim_invoice("a", "0.5", status="CANCELLED")
+        await here.door.claim_invoice("a", "0.5")
+        await here.door.claim_invoice("a", "0.6")
+        await here.door.claim_note("a", "activity", "0.6")
+
+        assert [each.amount for each in here.door.accepted] == [Decimal("0.5")]
+        assert here.door.rejected == {}
+
+
+async def test_what_a_run_may_have_cost_is_the_larger_of_time_and_promises():
+    async with office() as here:
+        signed = here.agree("a", "activity")
+        assert here.cashier.most(here.clock.now()) == Decimal("0.5")
+        await here.door.claim_note("a", "activity", "1")
+        assert here.cashier.most(here.clock.now()) == 1
+        await here.clock.advance(100)
+        assert here.cashier.most(here.clock.now()) == Decimal("3.5")
+        here.cashier.stop_meters(signed)
+        await here.door.claim_invoice("a", "1.25")
+        assert here.cashier.most(here.clock.now()) == Decimal("1.25")
+
+
+async def test_settling_waits_for_the_last_invoice_and_names_who_is_late():
+    async with office() as here:
+        here.agree("a", "activity")
+        assert await here.cashier.settle(0.01) == ["ann"]
+        settling = asyncio.create_task(here.cashier.settle(5))
+        await here.door.claim_invoice("a", "0.5")
+        assert await settling == []
+
+
+CLAIMS = st.tuples(st.sampled_from(["note", "invoice"]), st.sampled_from("ab"), st.sampled_from("xy"))
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.lists(st.tuples(CLAIMS, st.integers(0, 12)), max_size=12))
+def test_whatever_providers_claim_in_whatever_order_no_more_than_the_budget_is_owed(claims):
+    async def scenario():
+        async with office(10) as here:
+            for agreement_id in "ab":
+                here.agree(agreement_id, "x", "y", pricing=DEAR)
+            await here.clock.advance(10)
+            for (kind, agreement_id, activity_id), amount in claims:
+                if kind == "note":
+                    await here.door.claim_note(agreement_id, activity_id, amount)
+                else:
+                    await here.door.claim_invoice(agreement_id, amount)
+                assert here.door.owed() <= here.budget.promised <= 10
+
+    asyncio.run(scenario())
