@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from golemnet.clock import Clock
@@ -75,8 +76,8 @@ class Run:
         if self.queue.failure is not None:
             self._done.put_nowait(None)
 
-    def _has_other_than(self, provider_id: str) -> bool:
-        return any(count > 0 for known, count in self._providers.items() if known != provider_id)
+    def _has_other_than(self, tried: Collection[str]) -> bool:
+        return any(count > 0 for known, count in self._providers.items() if known not in tried)
 
     async def _slot(self) -> None:
         """One worker after the other, while there is work for one."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Any
 
 from golemnet.requestor.errors import TaskFailed
@@ -16,7 +16,7 @@ AnyTask = Task[Any, Any]
 class TaskQueue:
     """Hands out tasks, each to one worker at a time.
 
-    ``alternatives`` says whether another provider than the one named could take a task.
+    ``alternatives`` says whether a provider other than those named could take a task.
 
     Args:
         tasks: any iterable; it is read only as workers ask.
@@ -34,7 +34,7 @@ class TaskQueue:
         self._running: set[int] = set()
         self._exhausted = False
         self._max_attempts = max_attempts
-        self.alternatives: Callable[[str], bool] = _nobody_else
+        self.alternatives: Callable[[Collection[str]], bool] = _nobody_else
         self._changed = asyncio.Event()
         self.failure: TaskFailed | None = None
 
@@ -127,12 +127,12 @@ class TaskQueue:
             self._again.append(task)
 
     def _suits(self, task: AnyTask, provider_id: str) -> bool:
-        """A task goes elsewhere than where it failed, if there is an elsewhere."""
-        tried = any(attempt.provider_id == provider_id for attempt in task.attempts)
-        return not tried or not self.alternatives(provider_id)
+        """A task goes elsewhere than where it failed, if there is an elsewhere that has not failed it."""
+        tried = {attempt.provider_id for attempt in task.attempts}
+        return provider_id not in tried or not self.alternatives(tried)
 
 
-def _nobody_else(provider_id: str) -> bool:
+def _nobody_else(tried: Collection[str]) -> bool:
     return False
 
 

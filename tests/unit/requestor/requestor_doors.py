@@ -71,7 +71,8 @@ class PaymentDoor:
 
     def owed(self) -> Decimal:
         """What will be paid: an invoice, else the largest note of each activity, over all agreements."""
-        return sum((self._owed_for(each) for each in {each.agreement_id for each in self.accepted}), Decimal(0))
+        agreements = {each.agreement_id for each in self.accepted}
+        return sum((self._owed_for(each) for each in agreements), Decimal(0))
 
     def _owed_for(self, agreement_id: str) -> Decimal:
         claims = [each for each in self.accepted if each.agreement_id == agreement_id]

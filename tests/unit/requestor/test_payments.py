@@ -54,9 +54,7 @@ async def test_a_justified_invoice_is_accepted_and_counted():
         await here.door.claim_invoice("a", "0.8")
 
         assert [each.amount for each in here.door.accepted] == [Decimal("0.8")]
-        assert here.events == [
-            InvoiceAccepted(agreement_id="a", provider_name="ann", amount=Decimal("0.8"))
-        ]
+        assert here.events == [InvoiceAccepted(agreement_id="a", provider_name="ann", amount=Decimal("0.8"))]
         assert here.budget.left == Decimal("9.2")
         assert here.cashier.owing() == []
 

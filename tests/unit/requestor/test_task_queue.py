@@ -1,0 +1,234 @@
+"""Which provider gets which task, and that no run of luck leaves a task in limbo."""
+
+import asyncio
+from collections import Counter
+from itertools import cycle
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from golemnet.requestor.task_queue import MAX_ATTEMPTS, TaskQueue
+from golemnet.requestor.tasks import Attempt, Task, TaskStatus
+
+SOON_S = 2.0
+
+
+def attempt(provider_id, problem="no disk"):
+    return Attempt(provider_id, f"name of {provider_id}", problem)
+
+
+async def take(queue, provider_id):
+    """What a provider gets at once; "waits" if it gets nothing yet."""
+    taking = asyncio.create_task(queue.take(provider_id))
+    done, _ = await asyncio.wait({taking}, timeout=0.02)
+    taking.cancel()
+    if not done:
+        return "waits"
+    task = taking.result()
+    if task is not None:
+        task.begin(provider_id, lambda *_: None)
+    return task
+
+
+def accept(queue, task):
+    task.accept_task()
+    queue.accepted(task)
+
+
+async def test_tasks_are_read_only_as_workers_ask():
+    read = []
+
+    def tasks():
+        for number in range(3):
+            read.append(number)
+            yield Task(number)
+
+    queue = TaskQueue(tasks())
+    assert (await take(queue, "p")).data == 0
+    assert read == [0]
+    assert queue.has_waiting()
+    assert read == [0, 1]
+
+
+async def test_a_queue_is_done_when_no_task_waits_or_runs():
+    queue = TaskQueue([Task(1)])
+    done = asyncio.create_task(queue.wait_done())
+    task = await take(queue, "p")
+    assert not await queue_has_work_soon(queue)
+    assert (queue.is_done, queue.running, done.done()) == (False, 1, False)
+
+    accept(queue, task)
+    async with asyncio.timeout(SOON_S):
+        await done
+    assert (queue.is_done, queue.running) == (True, 0)
+    assert await take(queue, "p") is None
+    assert await queue.wait_work() is False
+
+
+async def queue_has_work_soon(queue):
+    try:
+        async with asyncio.timeout(0.02):
+            return await queue.wait_work()
+    except TimeoutError:
+        return False
+
+
+async def test_a_queue_without_tasks_is_done_once_somebody_asks():
+    queue = TaskQueue([])
+    assert await queue.wait_work() is False
+    assert queue.is_done
+
+
+async def test_a_task_that_failed_wakes_who_waits_for_work():
+    queue = TaskQueue([Task(1)])
+    task = await take(queue, "p")
+    waiting = asyncio.create_task(queue.take("q"))
+    await asyncio.sleep(0)
+    queue.failed(task, attempt("p"))
+    async with asyncio.timeout(SOON_S):
+        assert await waiting is task
+    assert task.attempts == [attempt("p")]
+
+
+@pytest.mark.parametrize(
+    ("tried", "others", "asks", "gets_it"),
+    [
+        ("", "", "p", True),
+        ("p", "", "p", True),  # nobody else is there
+        ("p", "q", "p", False),
+        ("p", "q", "q", True),
+        ("pq", "q", "p", True),  # everybody has tried
+        ("pq", "qr", "p", False),
+        ("pq", "qr", "r", True),
+    ],
+)
+async def test_a_task_goes_to_a_provider_that_has_not_tried_it_if_there_is_one(tried, others, asks, gets_it):
+    queue = TaskQueue([task := Task(1)])
+    queue.alternatives = lambda known: bool(set(others) - set(known))
+    for provider_id in tried:
+        queue.alternatives, kept = lambda known: False, queue.alternatives
+        await take(queue, provider_id)
+        queue.failed(task, attempt(provider_id))
+        queue.alternatives = kept
+
+    assert await take(queue, asks) is (task if gets_it else "waits")
+
+
+async def test_a_provider_takes_a_fresh_task_while_its_failed_one_waits_for_another():
+    queue = TaskQueue([first := Task(1), second := Task(2)])
+    queue.alternatives = lambda known: True
+    queue.failed(await take(queue, "p"), attempt("p"))
+
+    assert await take(queue, "p") is second
+    assert await take(queue, "p") == "waits"
+    assert await take(queue, "q") is first
+
+
+async def test_a_provider_takes_its_failed_task_again_when_the_others_have_left():
+    queue = TaskQueue([task := Task(1)])
+    queue.alternatives = lambda known: True
+    queue.failed(await take(queue, "p"), attempt("p"))
+    waiting = asyncio.create_task(queue.take("p"))
+    await asyncio.sleep(0)
+
+    queue.alternatives = lambda known: False
+    queue.nudge()
+    async with asyncio.timeout(SOON_S):
+        assert await waiting is task
+
+
+async def test_a_task_that_failed_too_often_ends_the_run_and_tells_of_each_attempt():
+    queue = TaskQueue([Task("frame 1"), Task("frame 2")], max_attempts=2)
+    for provider_id in "pq":
+        queue.failed(await take(queue, provider_id), attempt(provider_id, f"broken {provider_id}"))
+
+    assert str(queue.failure) == (
+        "The task 'frame 1' failed 2 times. at name of p: broken p; at name of q: broken q "
+        "Mend the command or its input; providers that failed it are named above."
+    )
+    assert queue.is_done
+    assert not queue.has_waiting()
+    assert await take(queue, "r") is None
+
+
+async def test_a_task_that_shall_not_be_tried_again_does_not_fail_the_run():
+    queue = TaskQueue([Task(1)])
+    task = await take(queue, "p")
+    task.reject_task(retry=False)
+    queue.failed(task, attempt("p"))
+    assert await queue.wait_work() is False
+    assert (queue.is_done, queue.failure, task.status) == (True, None, TaskStatus.REJECTED)
+
+
+class Market:
+    """Slots with providers that accept, reject, give up tasks, or vanish, as fate decides."""
+
+    def __init__(self, tasks, slots, providers, fate):
+        self.queue = TaskQueue(tasks)
+        self.queue.alternatives = lambda tried: any(
+            count > 0 and each not in tried for each, count in self.there.items()
+        )
+        self.there = Counter()
+        self.slots, self.fate = slots, iter(fate)
+        self.arrivals = cycle("pqr"[:providers])
+        self.accepted = []
+
+    async def run(self):
+        async with asyncio.timeout(SOON_S), asyncio.TaskGroup() as group:
+            for _ in range(self.slots):
+                group.create_task(self._slot())
+
+    async def _slot(self):
+        while await self.queue.wait_work():
+            provider_id = next(self.arrivals)
+            self._count(provider_id, 1)
+            await self._serve(provider_id)
+            self._count(provider_id, -1)
+
+    def _count(self, provider_id, change):
+        self.there[provider_id] += change
+        self.queue.nudge()
+
+    async def _serve(self, provider_id):
+        while (task := await self.queue.take(provider_id)) is not None:
+            task.begin(provider_id, self._judged)
+            await asyncio.sleep(0)
+            match next(self.fate, "accept"):
+                case "accept":
+                    task.accept_task()
+                case "reject":
+                    task.reject_task()
+                case "give up":
+                    task.reject_task(retry=False)
+                case "vanish":
+                    self.queue.failed(task, attempt(provider_id))
+                    return
+
+    def _judged(self, task, accepted, problem):
+        if accepted:
+            self.accepted.append(task)
+            self.queue.accepted(task)
+        else:
+            self.queue.failed(task, attempt(task.provider_name, problem))
+
+
+FATES = st.lists(st.sampled_from(["accept", "reject", "reject", "give up", "vanish"]), max_size=30)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.integers(0, 5), st.integers(1, 3), st.integers(1, 3), FATES)
+def test_whatever_happens_every_task_ends(count, slots, providers, fate):
+    tasks = [Task(number) for number in range(count)]
+    market = Market(tasks, slots, providers, fate)
+    asyncio.run(market.run())
+
+    assert market.queue.is_done
+    assert market.queue.running == 0
+    assert len(market.accepted) == len(set(map(id, market.accepted)))
+    assert max((len(task.attempts) for task in tasks), default=0) <= MAX_ATTEMPTS
+    if market.queue.failure is None:
+        assert {task.status for task in tasks} <= {TaskStatus.ACCEPTED, TaskStatus.REJECTED}
+        assert sum(task.status is TaskStatus.ACCEPTED for task in tasks) == len(market.accepted)
+    else:
+        assert any(len(task.attempts) == MAX_ATTEMPTS for task in tasks)
