@@ -21,11 +21,12 @@ from golemnet.runtime import cage, cgroups, commands, oci_spec, programs
 from golemnet.runtime.driver import Image, Isolation, Limits, Usage, Volume
 from golemnet.runtime.environment_folder import EnvironmentFolder, Marker
 from golemnet.runtime.errors import RuntimeFailure
-from golemnet.runtime.processes import HostProcess
+from golemnet.runtime.processes import HostProcess, becomes
 from golemnet.runtime.storage import Storage
 
 DEFAULT_ENV = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root"}
 START_ATTEMPTS = 2
+UP_TIMEOUT_S = 5.0
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 
 
@@ -80,19 +81,20 @@ class OciDriver:
             await commands.check(
                 *self._command("run", "-d", *files, self._container), doing="The container did not start"
             )
-            if self._is_alive():
+            if await self._comes_up():
                 return
             await commands.attempt(self._command("delete", "-f", self._container))
             self._reap()
         raise RuntimeFailure("The container's first process dies at once.")
 
-    def _is_alive(self) -> bool:
+    async def _comes_up(self) -> bool:
+        """Whether the container can be entered. The runtime returns when it has let go of the first process,
+        which for a moment goes on setting itself up; its namespaces cannot be joined yet then."""
         try:
             first = int((self._folder.path / "init.pid").read_text())
-            state = Path(f"/proc/{first}/stat").read_text().rpartition(")")[2].split()[0]
         except (OSError, ValueError):
             return False
-        return state not in "ZX"
+        return await becomes(first, Path(oci_spec.PAUSE_PATH).name, UP_TIMEOUT_S)
 
     async def run(self, command: str, arguments: Sequence[str]) -> HostProcess:
         """Start ``command`` in the container."""

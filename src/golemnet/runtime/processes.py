@@ -1,13 +1,15 @@
-"""A command inside a container, seen from the host: its streams, its end, its death."""
+"""Processes of a container, seen from the host: their streams, their beginning and their end."""
 
 from __future__ import annotations
 
 import asyncio
 import os
 import signal
+import time
 from pathlib import Path
 
 KILL_TIMEOUT_S = 5.0
+LOOK_S = 0.002
 
 
 class HostProcess:
@@ -70,6 +72,28 @@ class HostProcess:
         except TimeoutError:
             return False
         return True
+
+
+async def becomes(process: int, name: str, timeout_s: float) -> bool:
+    """Wait until a process runs the program ``name``; False if it ends before, or takes too long.
+
+    The kernel tells nobody of another's exec, so this looks again and again.
+    """
+    deadline = time.monotonic() + timeout_s
+    while (found := _program_of(process)) != name:
+        if not found or time.monotonic() > deadline:
+            return False
+        await asyncio.sleep(LOOK_S)
+    return True
+
+
+def _program_of(process: int) -> str:
+    """The first 15 letters of the name of the program that a process runs; empty once it has ended."""
+    try:
+        head, _, fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")
+    except OSError:
+        return ""
+    return "" if fields.split()[0] in "ZX" else head.partition("(")[2]
 
 
 def _kill(process: int) -> None:
