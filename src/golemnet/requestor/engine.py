@@ -124,7 +124,7 @@ class Engine:
             files=self._files,
             worker=worker,
             queue=TaskQueue(data),
-            max_workers=min(self._max_workers, length_hint(data, self._max_workers)),
+            max_workers=useful_workers(data, self._max_workers),
             emit=self._emit,
         )
         self._runs.append(run)
@@ -243,6 +243,11 @@ class Engine:
     def expires(self) -> datetime:
         """When the run ends at the latest."""
         return self._expires
+
+
+def useful_workers(data: Iterable[AnyTask], most: int) -> int:
+    """As many as there are tasks, if that is known; one at least, to find out that there is none."""
+    return max(min(most, length_hint(data, most)), 1)
 
 
 def _checked(value: T, is_good: bool, what: str) -> T:

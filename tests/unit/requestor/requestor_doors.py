@@ -6,8 +6,13 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
+import msgspec
+
 from golemnet.model.pricing import LinearPricing
 from golemnet.requestor.market import Candidate, Deal
+from golemnet.rest.activity import ExeScriptCommandResult
+from golemnet.rest.errors import GatewayTimeout, Gone
+from golemnet.rest.market import MatchingReport, NegotiationEvent, Proposal, ProposalEvent
 from golemnet.rest.payment import DebitNote, DebitNoteEvent, Invoice, InvoiceEvent, Rejection
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
@@ -131,3 +136,136 @@ class PaymentDoor:
     def _accept(self, document_id, amount, claimed):
         assert amount == claimed, "the accepted amount must be the document's"
         self.accepted.append(self._documents[document_id])
+
+
+class MarketDoor:
+    """The market of one daemon. Its providers agree to every demand; the refusing ones do not sign.
+
+    A provider offers again as soon as its agreement has ended.
+    """
+
+    def __init__(self, *providers: str, refusing: tuple[str, ...] = ()):
+        self.refusing = refusing
+        self.rejected: dict[str, dict] = {}
+        self.countered: list[str] = []
+        self.ended: list[str] = []
+        self.withdrawn: list[str] = []
+        self.report: MatchingReport | None = None
+        self._proposals: dict[str, Proposal] = {}
+        self._events: asyncio.Queue[NegotiationEvent] = asyncio.Queue()
+        self._agreements: dict[str, str] = {}
+        self.idle, self.explained = asyncio.Event(), asyncio.Event()
+        for name in providers:
+            self.offer(name)
+
+    def offer(self, name: str, state: str = "Initial", **properties) -> str:
+        """A provider's proposal comes in; its id."""
+        proposal_id = f"{state} {name} {len(self._proposals)}"
+        self._proposals[proposal_id] = proposal = Proposal(
+            proposal_id=proposal_id,
+            issuer_id=f"0x{name}",
+            state=state,
+            timestamp=NOW,
+            constraints="()",
+            properties={"golem.node.id.name": name, **PRICING.to_properties(), **properties},
+        )
+        self.tell(ProposalEvent(event_date=NOW, proposal=proposal))
+        return proposal_id
+
+    def tell(self, event: NegotiationEvent) -> None:
+        """Something happens to the demand."""
+        self.idle.clear()
+        self._events.put_nowait(event)
+
+    def provider_of(self, agreement_id: str) -> str:
+        """The name of who has signed."""
+        return self._agreements[agreement_id]
+
+    # -- the door ------------------------------------------------------------------------------------------
+
+    async def subscribe_demand(self, properties, constraints):
+        return "demand"
+
+    async def unsubscribe_demand(self, demand_id):
+        self.withdrawn.append(demand_id)
+
+    async def demand_events(self, demand_id, *, timeout_s):
+        if self._events.empty():
+            self.idle.set()
+        return [await self._events.get()]
+
+    async def explain_demand(self, demand_id):
+        self.explained.set()
+        return self.report
+
+    async def reject_proposal_offer(self, demand_id, proposal_id, reason):
+        self.rejected[proposal_id] = reason
+
+    async def counter_proposal_demand(self, demand_id, proposal_id, properties, constraints):
+        self.countered.append(proposal_id)
+        proposal = self._proposals[proposal_id]
+        self.tell(ProposalEvent(event_date=NOW, proposal=msgspec.structs.replace(proposal, state="Draft")))
+        return "counter"
+
+    async def create_agreement(self, proposal_id, valid_to):
+        agreement_id = f"agreement {len(self._agreements)}"
+        self._agreements[agreement_id] = self._proposals[proposal_id].issuer_id.removeprefix("0x")
+        return agreement_id
+
+    async def confirm_agreement(self, agreement_id):
+        pass
+
+    async def wait_for_approval(self, agreement_id, timeout_s):
+        if self.provider_of(agreement_id) in self.refusing:
+            raise Gone("No capacity.")
+
+    async def cancel_agreement(self, agreement_id, reason):
+        raise Gone("It was approved.")
+
+    async def terminate_agreement(self, agreement_id, reason):
+        self.ended.append(agreement_id)
+        self.offer(self.provider_of(agreement_id))
+
+
+class ActivityDoor:
+    """Activities; each batch ends as ``fate`` says for the name of its provider: ok, fails or lost."""
+
+    def __init__(self, market: MarketDoor, fate=lambda provider: "ok"):
+        self._market, self._fate = market, fate
+        self._providers: dict[str, str] = {}
+        self._batches: dict[str, list[dict]] = {}
+        self.created: list[str] = []
+        self.destroyed: list[str] = []
+
+    async def create_activity(self, agreement_id, *, timeout_s):
+        activity_id = f"activity {len(self.created)}"
+        self._providers[activity_id] = self._market.provider_of(agreement_id)
+        self.created.append(activity_id)
+        return activity_id
+
+    async def exec(self, activity_id, commands):
+        batch_id = f"batch {len(self._batches)}"
+        self._batches[batch_id] = commands
+        return batch_id
+
+    async def batch_results(self, activity_id, batch_id, *, timeout_s, command_index):
+        await asyncio.sleep(0)
+        commands = self._batches[batch_id]
+        assert command_index == len(commands) - 1
+        match self._fate(self._providers[activity_id]):
+            case "lost":
+                raise GatewayTimeout("The provider does not answer.")
+            case "fails":
+                last = _result(command_index, "Error", stderr="no such file", last=True)
+            case _:
+                last = _result(command_index, "Ok", stdout="done", last=True)
+        return [*(_result(index, "Ok") for index in range(command_index)), last]
+
+    async def destroy_activity(self, activity_id, *, timeout_s):
+        self.destroyed.append(activity_id)
+
+
+def _result(index: int, result: str, *, stdout="", stderr="", last=False) -> ExeScriptCommandResult:
+    return ExeScriptCommandResult(
+        index=index, event_date=NOW, result=result, stdout=stdout, stderr=stderr, is_batch_finished=last
+    )
