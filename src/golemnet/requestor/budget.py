@@ -16,6 +16,12 @@ GRACE_S = 30.0
 TOLERANCE = Decimal("1e-15")
 
 
+def is_bounded(pricing: LinearPricing) -> bool:
+    """Whether time bounds what an activity costs: counters of anything else are free."""
+    prices = zip(pricing.usage_vector, pricing.coefficients, strict=True)
+    return all(price == 0 or name in (DURATION_COUNTER, CPU_COUNTER) for name, price in prices)
+
+
 class Meter(msgspec.Struct):
     """What an activity may have cost: measured when asked, assumed the worst since.
 
@@ -31,8 +37,7 @@ class Meter(msgspec.Struct):
         """The most that it can cost until ``now``, in GLM; unbounded counters count as the largest amount."""
         seconds = max(((self.ended or now) - self.began).total_seconds(), 0.0) + grace_s
         limits = {DURATION_COUNTER: seconds, CPU_COUNTER: seconds * max(self.threads, 1.0)}
-        prices = zip(self.pricing.usage_vector, self.pricing.coefficients, strict=True)
-        if any(price > 0 and name not in limits for name, price in prices):
+        if not is_bounded(self.pricing):
             return MAX_AMOUNT
         return self.pricing.cost([limits.get(name, 0.0) for name in self.pricing.usage_vector])
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
+import math
 from datetime import timedelta
 
 import msgspec
@@ -13,6 +14,7 @@ from golemnet.clock import Clock
 from golemnet.model.names import CPU_THREADS, NODE_NAME, SUBNET
 from golemnet.model.pricing import LinearPricing
 from golemnet.model.properties import flatten
+from golemnet.requestor.budget import is_bounded
 from golemnet.requestor.demand import DemandText
 from golemnet.requestor.events import (
     AgreementFailed,
@@ -41,6 +43,7 @@ EXPLAIN_AGAIN_S = 60.0
 RETRY_S = 1.0
 MAX_BUFFERED = 1000
 UNNEEDED = {"message": "No longer needed."}
+TOO_DEAR = {"message": "The price is higher than the requestor's limit."}
 
 log = logging.getLogger(__name__)
 
@@ -60,6 +63,19 @@ class Deal(msgspec.Struct, frozen=True):
 
     agreement_id: str
     candidate: Candidate
+
+
+def candidate_of(proposal: Proposal) -> Candidate:
+    """The provider behind a proposal. Raises ValueError if nobody can calculate with what it says."""
+    properties = flatten(proposal.properties)
+    pricing = LinearPricing.from_properties(properties)
+    if not is_bounded(pricing):
+        raise ValueError("it has a price for something that time does not bound")
+    threads = properties.get(CPU_THREADS, 1)
+    if isinstance(threads, bool) or not isinstance(threads, int | float) or not 0 < threads < math.inf:
+        raise ValueError(f"{threads!r:.50} is no number of processors")
+    name = str(properties.get(NODE_NAME) or proposal.issuer_id)[:60]
+    return Candidate(proposal.proposal_id, proposal.issuer_id, name, pricing, float(threads))
 
 
 class Market:
@@ -150,12 +166,10 @@ class Market:
 
     async def _counter(self, proposal: Proposal) -> None:
         """Answer an offer that is good enough with our demand."""
-        offer = OfferView(proposal.issuer_id, flatten(proposal.properties))
         market, demand = self._client.market, self._demand
         try:
-            if await self._strategy.score_offer(offer) < 0:
-                reason = {"message": "The price is higher than the requestor's limit."}
-                await market.reject_proposal_offer(self.demand_id, proposal.proposal_id, reason)
+            if await self._appraise(proposal) is None:
+                await market.reject_proposal_offer(self.demand_id, proposal.proposal_id, TOO_DEAR)
                 return
             await market.counter_proposal_demand(
                 self.demand_id, proposal.proposal_id, demand.properties, demand.constraints
@@ -164,19 +178,23 @@ class Market:
             log.debug("offer not answered provider_id=%s why=%s", proposal.issuer_id, str(error))
 
     async def _collect(self, proposal: Proposal) -> None:
-        offer = OfferView(proposal.issuer_id, flatten(proposal.properties))
-        score = await self._strategy.score_offer(offer)
-        if score < 0 or self._candidates.qsize() >= MAX_BUFFERED:
+        appraised = await self._appraise(proposal)
+        if appraised is None or self._candidates.qsize() >= MAX_BUFFERED:
             return
         self._anyone.set()
-        candidate = Candidate(
-            proposal.proposal_id,
-            proposal.issuer_id,
-            str(offer.props.get(NODE_NAME) or proposal.issuer_id)[:60],
-            offer.pricing(),
-            float(offer.props.get(CPU_THREADS) or 1),
-        )
+        score, candidate = appraised
         self._candidates.put_nowait((-score, next(self._numbers), candidate))
+
+    async def _appraise(self, proposal: Proposal) -> tuple[float, Candidate] | None:
+        """The score of an offer and who would sign; None if it is refused."""
+        try:
+            candidate = candidate_of(proposal)
+        except ValueError as error:
+            log.info("offer makes no sense provider_id=%s why=%s", proposal.issuer_id, str(error))
+            return None
+        offer = OfferView(proposal.issuer_id, flatten(proposal.properties))
+        score = await self._strategy.score_offer(offer)
+        return None if score < 0 else (score, candidate)
 
     async def _sign(self, candidate: Candidate) -> Deal | None:
         market = self._client.market
