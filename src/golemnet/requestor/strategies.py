@@ -46,7 +46,8 @@ class DummyMS:
     def __init__(
         self, max_for_counter: Mapping[Any, Decimal] | None = None, max_fixed: Decimal = Decimal("0.05")
     ) -> None:
-        caps = max_for_counter or {DURATION_COUNTER: Decimal("0.002"), CPU_COUNTER: Decimal("0.02")}
+        usual = {DURATION_COUNTER: Decimal("0.002"), CPU_COUNTER: Decimal("0.02")}
+        caps = usual if max_for_counter is None else max_for_counter
         self._caps = {str(getattr(name, "value", name)): Decimal(cap) for name, cap in caps.items()}
         self._max_fixed = Decimal(max_fixed)
 
