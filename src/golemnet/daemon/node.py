@@ -66,7 +66,7 @@ class Node:
             database=self.database,
             outbox=self.outbox,
             clock=self.clock,
-            agreements=permissions(self.market.agreement),
+            agreements=permissions(self.market.committed_agreement),
         )
         self.market.on_agreement_ended(self.activities.agreement_ended)
         self.payments = Payments(

@@ -129,9 +129,7 @@ class Session:
                 log.warning("the daemon does not answer why=%s", str(error))
                 await self._clock.sleep(PAUSE_S)
             except ApiError as error:
-                raise ProviderLost(
-                    "The provider is lost.", why=str(error), agreement_id=self.deal.agreement_id
-                ) from error
+                raise ProviderLost("The provider is lost.", why=str(error)) from error
 
 
 def _result(result: ExeScriptCommandResult, commands: Sequence[Command]) -> CommandResult:

@@ -13,6 +13,8 @@ from golemnet.daemon.market.states import AgreementState
 from golemnet.database.database import Database
 from golemnet.rest.errors import BadRequest, RequestTimeout
 
+COMMITMENT_TIMEOUT_S = 5.0
+
 
 class AgreementRecords:
     """The agreements as they are stored.
@@ -29,6 +31,21 @@ class AgreementRecords:
     async def find(self, agreement_id: str) -> StoredAgreement | None:
         """The agreement; None if this node has no part in it."""
         return await self._database.read(lambda c: agreement_store.find_agreement(c, agreement_id))
+
+    async def committed(self, agreement_id: str) -> StoredAgreement | None:
+        """As ``find``, once a requestor's commitment that may be on its way has arrived.
+
+        A requestor may use an agreement before its answer to our approval is stored here.
+        """
+
+        async def look() -> StoredAgreement | None:
+            agreement = await self.get(agreement_id)
+            return None if agreement.state is AgreementState.APPROVING else agreement
+
+        agreement = await self.find(agreement_id)
+        if agreement is None or agreement.state is not AgreementState.APPROVING:
+            return agreement
+        return await self._changed.poll(agreement_id, look, COMMITMENT_TIMEOUT_S) or agreement
 
     async def get(self, agreement_id: str) -> StoredAgreement:
         """The agreement; NotFound if this node has no part in it."""

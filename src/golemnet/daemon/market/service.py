@@ -107,6 +107,11 @@ class Market:
         agreement = await self.records.find(agreement_id)
         return None if agreement is None else agreement_view(agreement)
 
+    async def committed_agreement(self, agreement_id: str) -> Agreement | None:
+        """As ``agreement``, once a commitment to it that may be on its way has arrived."""
+        agreement = await self.records.committed(agreement_id)
+        return None if agreement is None else agreement_view(agreement)
+
     def on_agreement_ended(self, callback: OnEnded) -> None:
         """Have ``callback`` called with the id of every approved agreement that ends.
 

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from golemnet.daemon.market.states import AgreementState
 from golemnet.rest.errors import BadRequest, Conflict, Forbidden, Gone, NotFound, RequestTimeout
 
 
@@ -86,6 +87,30 @@ async def test_a_withdrawal_ends_the_provider_side(deal):
         await deal.provider.market.agreements.approve(agreement_id, None, 1)
     with pytest.raises(Gone, match=r"^Cancelled$"):
         await deal.requestor.market.agreements.wait(agreement_id, 1)
+
+
+async def test_what_needs_an_approved_agreement_waits_for_the_commitment(deal, network):
+    agreement_id = await deal.propose()
+    network.faults.cut(deal.requestor.key.node_id, deal.provider.key.node_id)
+    approving = asyncio.create_task(deal.provider.market.agreements.approve(agreement_id, None, 5))
+    while (await deal.provider.market.records.get(agreement_id)).state is not AgreementState.APPROVING:  # noqa: ASYNC110
+        await asyncio.sleep(0)
+    waiting = asyncio.create_task(_committed_state(deal.provider, agreement_id))
+    await asyncio.sleep(0.05)
+    assert not waiting.done()
+    network.faults.heal()
+    assert await waiting == "Approved"
+    await approving
+
+
+async def test_what_needs_an_approved_agreement_does_not_wait_for_the_approval(deal):
+    agreement_id = await deal.propose()
+    assert await asyncio.wait_for(_committed_state(deal.provider, agreement_id), 1) == "Pending"
+    assert await deal.provider.market.committed_agreement("nothing") is None
+
+
+async def _committed_state(peer, agreement_id):
+    return (await peer.market.committed_agreement(agreement_id)).state
 
 
 async def test_only_its_own_side_may_act(deal):
