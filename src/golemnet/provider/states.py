@@ -26,13 +26,15 @@ class Event(StrEnum):
     SETTLE = "settle"
 
 
-FINAL = frozenset({State.REJECTED, State.SETTLED})
+# A requestor may accept what it has rejected.
+FINAL = frozenset({State.SETTLED})
 
 TRANSITIONS: dict[tuple[State, Event], State] = {
     (State.OPEN, Event.END): State.ENDED,
     (State.ENDED, Event.INVOICE): State.INVOICED,
     (State.INVOICED, Event.ACCEPT): State.ACCEPTED,
     (State.INVOICED, Event.REJECT): State.REJECTED,
+    (State.REJECTED, Event.ACCEPT): State.ACCEPTED,
     # Events can be told late, after a daemon's restart: what is paid is paid.
     (State.INVOICED, Event.SETTLE): State.SETTLED,
     (State.ACCEPTED, Event.SETTLE): State.SETTLED,
