@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 import structlog
 
-from golemnet.provider.records import AgreementRecord, AnyEntry, Approved, new_record, replay
+from golemnet.provider.records import AgreementRecord, AnyEntry, record_after, replay
 
 log = structlog.get_logger(__name__)
 
@@ -41,14 +41,13 @@ class Journal:
         Raises:
             KeyError: nothing is known of the agreement.
         """
-        known = self._records.get(entry.agreement_id)
-        if known is None and not isinstance(entry, Approved):
-            raise KeyError(entry.agreement_id)
         async with self._turn:
+            record = record_after(self._records.get(entry.agreement_id), entry)
+            if record is None:
+                raise KeyError(entry.agreement_id)
             await asyncio.to_thread(_append, self._path, msgspec.json.encode(entry) + b"\n")
-        record = new_record(entry) if isinstance(entry, Approved) else self._records[entry.agreement_id]
-        self._records[entry.agreement_id] = record.with_entry(entry)
-        return self._records[entry.agreement_id]
+            self._records[entry.agreement_id] = record
+            return record
 
 
 def read_entries(path: Path) -> Iterator[AnyEntry]:

@@ -1,7 +1,7 @@
 """What the agent remembers of an agreement, built from the entries of its journal. Pure.
 
 An entry is a fact with an instant; a record is the sum of the facts about one agreement. Entries may be
-repeated after a crash: a repeated one changes nothing.
+repeated after a crash, or come too late: such a one changes nothing.
 """
 
 from __future__ import annotations
@@ -99,7 +99,10 @@ class AgreementRecord(msgspec.Struct, frozen=True, kw_only=True):
     def with_entry(self, entry: AnyEntry) -> AgreementRecord:
         """The record after one more fact."""
         event = _EVENTS.get(type(entry))
-        moved = self if event is None else msgspec.structs.replace(self, state=after(self.state, event))
+        state = self.state if event is None else after(self.state, event)
+        if event is not None and state is self.state:
+            return self
+        moved = msgspec.structs.replace(self, state=state)
         match entry:
             case ActivityEnded():
                 return msgspec.structs.replace(moved, costs={**self.costs, entry.activity_id: entry.cost})
@@ -113,8 +116,12 @@ class AgreementRecord(msgspec.Struct, frozen=True, kw_only=True):
                 return moved
 
 
-def new_record(entry: Approved) -> AgreementRecord:
-    """The record that an approval begins."""
+def record_after(known: AgreementRecord | None, entry: AnyEntry) -> AgreementRecord | None:
+    """The record of an agreement after one more fact; None as long as it has no beginning."""
+    if known is not None:
+        return known.with_entry(entry)
+    if not isinstance(entry, Approved):
+        return None
     return AgreementRecord(
         agreement_id=entry.agreement_id,
         approved_at=entry.at,
@@ -127,9 +134,7 @@ def replay(entries: Iterable[AnyEntry]) -> dict[str, AgreementRecord]:
     """The records that a journal adds up to, by agreement; entries without a beginning are left out."""
     records: dict[str, AgreementRecord] = {}
     for entry in entries:
-        known = records.get(entry.agreement_id)
-        if known is not None:
-            records[entry.agreement_id] = known.with_entry(entry)
-        elif isinstance(entry, Approved):
-            records[entry.agreement_id] = new_record(entry)
+        record = record_after(records.get(entry.agreement_id), entry)
+        if record is not None:
+            records[entry.agreement_id] = record
     return records
