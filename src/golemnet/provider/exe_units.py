@@ -15,6 +15,7 @@ import msgspec
 import structlog
 
 from golemnet.rest.market import Agreement
+from golemnet.runtime.clean_up import clean_up_after
 
 STOP_S = 10.0
 MAX_ERROR_CHARACTERS = 2000
@@ -62,9 +63,11 @@ class Workshop:
         _remove_old_logs(self.directory / "logs")
 
     def clean(self, activity_id: str) -> None:
-        """Remove what a finished ExeUnit may have left."""
+        """Remove what a finished ExeUnit may have left; more than files if it was killed. It blocks."""
         self.agreement_of(activity_id).unlink(missing_ok=True)
-        shutil.rmtree(self.directory / "activities" / activity_id, ignore_errors=True)
+        folder = self.directory / "activities" / activity_id
+        clean_up_after(folder)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @dataclass

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from pathlib import Path
 
 from golemnet.runtime.driver import Usage
@@ -11,6 +12,8 @@ from golemnet.runtime.driver import Usage
 ROOT = Path("/sys/fs/cgroup")
 UNIFIED_OF_HYBRID = "/sys/fs/cgroup/unified"
 PARENT = "golem"
+REMOVAL_TIMEOUT_S = 2.0
+LOOK_S = 0.005
 
 
 def is_hybrid(root: Path = ROOT) -> bool:
@@ -67,14 +70,26 @@ def was_out_of_memory(container: str, root: Path = ROOT) -> bool:
     return int(counts.get("oom_kill", 0)) > 0
 
 
-def remove(container: str, root: Path = ROOT) -> None:
-    """Kill what is left in the container's groups and remove them; what is gone is fine."""
-    for group in groups_of(container, root):
-        _kill_members(group)
-        try:
-            group.rmdir()
-        except OSError:
-            pass
+def remove(container: str, root: Path = ROOT, timeout_s: float = REMOVAL_TIMEOUT_S) -> None:
+    """Kill what is left in the container's groups and remove them; what is gone is fine.
+
+    A process that is killed leaves its group a moment later: this tries for ``timeout_s``, and blocks.
+    """
+    deadline = time.monotonic() + timeout_s
+    while groups := groups_of(container, root):
+        for group in groups:
+            _remove(group)
+        if time.monotonic() > deadline:
+            return
+        time.sleep(LOOK_S)
+
+
+def _remove(group: Path) -> None:
+    _kill_members(group)
+    try:
+        group.rmdir()
+    except OSError:
+        pass
 
 
 def _kill_members(group: Path) -> None:

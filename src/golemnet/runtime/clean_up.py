@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import shutil
+import time
 from pathlib import Path
 
 import structlog
 
 from golemnet.runtime import cgroups, kernel
-from golemnet.runtime.environment_folder import Marker, find_abandoned
+from golemnet.runtime.environment_folder import MARKER, Marker, find_abandoned
+
+DEATH_TIMEOUT_S = 5.0
+LOOK_S = 0.01
 
 log = structlog.get_logger(__name__)
 
@@ -16,14 +20,27 @@ log = structlog.get_logger(__name__)
 def clean_up(state_dir: Path) -> list[str]:
     """Remove everything of environments below ``state_dir`` whose owner has died.
 
-    Called when an agent starts and when an ExeUnit of it has ended; running environments are left
-    alone. Returns the names of the containers that were removed.
+    Called before anything is offered and after a network's end; running environments are left alone.
+    Returns the names of the containers that were removed.
     """
     abandoned = find_abandoned(state_dir)
     for folder, marker in abandoned:
         _remove(folder, marker)
         log.info("abandoned_environment_removed", container=marker.container, folder=str(folder))
     return [marker.container for _, marker in abandoned]
+
+
+def clean_up_after(folder: Path, timeout_s: float = DEATH_TIMEOUT_S) -> None:
+    """Remove the environment in ``folder``, whose owner is dead or dying; it blocks.
+
+    A killed ExeUnit is seen to have ended a moment before the process in its cage, which owns the folder.
+    """
+    deadline = time.monotonic() + timeout_s
+    while (folder / MARKER).exists() and not clean_up(folder):
+        if time.monotonic() > deadline:
+            log.warning("environment_still_owned", folder=str(folder))
+            return
+        time.sleep(LOOK_S)
 
 
 def _remove(folder: Path, marker: Marker) -> None:
