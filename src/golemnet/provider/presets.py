@@ -9,14 +9,13 @@ from pathlib import Path
 import msgspec
 
 from golemnet.errors import GolemError
-from golemnet.model.money import parse_amount
+from golemnet.model.money import from_wei, parse_amount, to_wei
 from golemnet.model.names import CPU_COUNTER, DURATION_COUNTER
 from golemnet.model.pricing import LinearPricing
 from golemnet.provider.machine import Limits
 
 DEFAULT_PRESET = "vm"
 SECONDS_PER_HOUR = 3600
-_PLACES = Decimal("1e-18")
 
 
 class Preset(msgspec.Struct, frozen=True):
@@ -118,4 +117,4 @@ def checked(preset: Preset) -> Preset:
 
 
 def _per_second(per_hour: Decimal) -> Decimal:
-    return (per_hour / SECONDS_PER_HOUR).quantize(_PLACES)
+    return from_wei(to_wei(per_hour) // SECONDS_PER_HOUR)
