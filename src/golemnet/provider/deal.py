@@ -223,10 +223,11 @@ class Deal:
         due = payable_until(self.terms, working.last_payable, now)
         working.note_due = now + self.terms.note_interval
         note_id = await self.books.debit_note(activity_id, self.terms, due)
+        if note_id is None:
+            return
         if due is not None:
             working.last_payable = now
-        if note_id is not None:
-            self._unanswered[note_id] = now + (self.terms.accept_timeout or PATIENCE)
+        self._unanswered[note_id] = now + (self.terms.accept_timeout or PATIENCE)
 
     async def _stop_units(self) -> None:
         for working in self._working.values():
