@@ -85,12 +85,13 @@ class Settlement:
     async def _transactions(self, invoice_id: str) -> list[str]:
         read = self._client.payment.get_payments_for_invoice
         payments = await insist("payments", self._clock, lambda: read(invoice_id))
-        return sorted({transaction_hash(payment) for payment in payments})
+        return sorted({transaction_hash(payment) for payment in payments} - {""})
 
 
 def transaction_hash(payment: Payment) -> str:
     """The hash of the payment's transaction as a chain explorer takes it; empty if it has none."""
     try:
-        return "0x" + base64.b64decode(payment.details, validate=True).hex()
+        found = base64.b64decode(payment.details, validate=True)
     except (ValueError, binascii.Error):
         return ""
+    return f"0x{found.hex()}" if found else ""
