@@ -45,7 +45,7 @@ class Journal:
             record = record_after(self._records.get(entry.agreement_id), entry)
             if record is None:
                 raise KeyError(entry.agreement_id)
-            await asyncio.to_thread(_append, self._path, msgspec.json.encode(entry) + b"\n")
+            await asyncio.to_thread(_append, self._path, _line(entry))
             self._records[entry.agreement_id] = record
             return record
 
@@ -63,6 +63,11 @@ def read_entries(path: Path) -> Iterator[AnyEntry]:
                 yield msgspec.json.decode(line, type=AnyEntry)
             except msgspec.DecodeError:
                 log.warning("journal line skipped", path=str(path), line=line[:80])
+
+
+def _line(entry: AnyEntry) -> bytes:
+    # msgspec asks for the text of an amount that came over REST: it is of a subclass of Decimal
+    return msgspec.json.encode(entry, enc_hook=str) + b"\n"
 
 
 def _append(path: Path, line: bytes) -> None:
