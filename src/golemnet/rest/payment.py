@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from golemnet.rest.wire import Wire
+from golemnet.rest.wire import MoneyWire, Wire
 
 PREFIX = "/payment-api/v1"
 
@@ -41,7 +41,7 @@ class Deposit(Wire):
     validate: dict[str, Any] | None = None
 
 
-class NewAllocation(Wire):
+class NewAllocation(MoneyWire):
     """A request to reserve funds. Fields that a client sends empty (``spentAmount: ""``) are ignored."""
 
     total_amount: Decimal
@@ -53,7 +53,7 @@ class NewAllocation(Wire):
     extend_timeout: int | None = None
 
 
-class AllocationUpdate(Wire):
+class AllocationUpdate(MoneyWire):
     """A change of an open allocation."""
 
     total_amount: Decimal | None = None
@@ -61,7 +61,7 @@ class AllocationUpdate(Wire):
     deposit: Deposit | None = None
 
 
-class Allocation(Wire):
+class Allocation(MoneyWire):
     """Funds reserved for payments; remaining = total - spent."""
 
     allocation_id: str
@@ -91,7 +91,7 @@ class MarketDecoration(Wire):
     constraints: list[str]
 
 
-class NewDebitNote(Wire):
+class NewDebitNote(MoneyWire):
     """A provider's claim for what an activity has used so far (cumulative)."""
 
     activity_id: str
@@ -100,7 +100,7 @@ class NewDebitNote(Wire):
     payment_due_date: datetime | None = None
 
 
-class DebitNote(Wire):
+class DebitNote(MoneyWire):
     """A debit note; payable in the middle of an agreement only if ``payment_due_date`` is set."""
 
     debit_note_id: str
@@ -119,7 +119,7 @@ class DebitNote(Wire):
     previous_debit_note_id: str | None = None
 
 
-class NewInvoice(Wire):
+class NewInvoice(MoneyWire):
     """A provider's final claim for an agreement."""
 
     agreement_id: str
@@ -128,7 +128,7 @@ class NewInvoice(Wire):
     activity_ids: list[str] = msgspec.field(default_factory=list[str])
 
 
-class Invoice(Wire):
+class Invoice(MoneyWire):
     """An invoice; ``status`` is ISSUED, RECEIVED, ACCEPTED, REJECTED, FAILED, SETTLED or CANCELLED."""
 
     invoice_id: str
@@ -145,14 +145,14 @@ class Invoice(Wire):
     status: str
 
 
-class Acceptance(Wire):
+class Acceptance(MoneyWire):
     """The accepted amount (must equal the document's) and the allocation that pays it."""
 
     total_amount_accepted: Decimal
     allocation_id: str
 
 
-class Rejection(Wire, omit_defaults=True):
+class Rejection(MoneyWire, omit_defaults=True):
     """``rejection_reason`` is UNSOLICITED_SERVICE, BAD_SERVICE or INCORRECT_AMOUNT."""
 
     rejection_reason: str
@@ -178,7 +178,7 @@ class DebitNoteEvent(Wire, omit_defaults=True):
     rejection: Rejection | None = None
 
 
-class AgreementPayment(Wire, omit_defaults=True):
+class AgreementPayment(MoneyWire, omit_defaults=True):
     """The part of a payment that belongs to one agreement."""
 
     agreement_id: str
@@ -186,7 +186,7 @@ class AgreementPayment(Wire, omit_defaults=True):
     allocation_id: str | None = None
 
 
-class ActivityPayment(Wire, omit_defaults=True):
+class ActivityPayment(MoneyWire, omit_defaults=True):
     """The part of a payment that belongs to one activity (by debit note)."""
 
     activity_id: str
@@ -194,7 +194,7 @@ class ActivityPayment(Wire, omit_defaults=True):
     allocation_id: str | None = None
 
 
-class Payment(Wire):
+class Payment(MoneyWire):
     """A payment on the chain. ``details`` is the base64 of the transaction hash's 32 bytes."""
 
     payment_id: str
@@ -210,7 +210,7 @@ class Payment(Wire):
     details: str
 
 
-class AccountStatus(Wire):
+class AccountStatus(MoneyWire):
     """What ``yagna payment status`` shows of one account (ours). Amounts in GLM, gas in ETH."""
 
     address: str
