@@ -16,9 +16,11 @@ import msgspec
 import pytest
 import yarl
 
+from golemnet.daemon.gsb import program_link
 from golemnet.daemon.node import Node
 from golemnet.gftp.daemon_address import DaemonAddress
 from golemnet.gftp.link import Link, open_session
+from golemnet.gftp.messages import SMALL_BYTES
 from golemnet.gftp.transfer import TransferError, download, upload
 from golemnet.gftp.urls import GftpUrl, parse_url
 from golemnet.testing.nodes import APP_KEY, program, running, settings_of, start_nodes
@@ -87,16 +89,17 @@ def written(path: Path, size: int) -> Path:
     return path
 
 
-async def test_a_published_file_is_read_by_another_node(nodes: list[Node], tmp_path: Path) -> None:
+@pytest.mark.parametrize("size", [1, SMALL_BYTES, SMALL_BYTES + 1, 1_000_001])
+async def test_a_published_file_is_read_by_another_node(nodes: list[Node], tmp_path: Path, size: int) -> None:
     asking, sharing = nodes
-    file = written(tmp_path / "file", 1_000_001)
+    file = written(tmp_path / "file", size)
     async with linked(sharing) as link, session_of(asking) as session:
         url = await link.publish(file)
         assert url.node == sharing.key.node_id
         assert url.file_id == hashlib.sha3_256(file.read_bytes()).hexdigest()
         async with session.get(path_of(asking, url)) as answer:
             assert answer.status == 200
-            assert answer.headers["Content-Length"] == "1000001"
+            assert answer.headers["Content-Length"] == str(size)
             assert await answer.read() == file.read_bytes()
 
 
@@ -112,6 +115,19 @@ async def test_a_range_is_read_from_its_offset(nodes: list[Node], tmp_path: Path
         beyond = {"Range": "bytes=500001-"}
         async with session_of(asking) as session, session.get(path_of(asking, url), headers=beyond) as answer:
             assert answer.status == 416
+
+
+async def test_small_files_are_read_also_when_the_daemon_keeps_no_more(
+    pair: list[Node], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asking, sharing = pair
+    monkeypatch.setattr(program_link, "MAX_KEPT_BYTES", 25_000)
+    files = [written(tmp_path / str(number), 10_000) for number in range(4)]
+    async with linked(sharing) as link, session_of(asking) as session:
+        for file in files:
+            url = await link.publish(file)
+            await download(session, asking.api_url, url, tmp_path / "copy")
+            assert (tmp_path / "copy").read_bytes() == file.read_bytes()
 
 
 async def test_an_empty_file_is_read(nodes: list[Node], tmp_path: Path) -> None:

@@ -69,7 +69,11 @@ class Link:
 
     async def publish(self, path: Path) -> GftpUrl:
         """Share the file at ``path``. Raises SharingError, DaemonNotReached."""
-        return await self._share(await asyncio.to_thread(self._files.publish, path))
+        return await self._share(*await asyncio.to_thread(self._publish, path))
+
+    def _publish(self, path: Path) -> tuple[str, bytes | None]:
+        file_id = self._files.publish(path)
+        return file_id, self._files.small_content(file_id)
 
     async def receive(self, path: Path) -> GftpUrl:
         """A place to which another node may send a file, to be stored at ``path``."""
@@ -101,11 +105,11 @@ class Link:
 
     # -- sharing -------------------------------------------------------------------------------------------
 
-    async def _share(self, file_id: str) -> GftpUrl:
+    async def _share(self, file_id: str, content: bytes | None = None) -> GftpUrl:
         try:
             async with asyncio.timeout(CONNECT_TIMEOUT_S):
                 await self._connected.wait()
-                await self._bind(file_id, self._files.modes()[file_id])
+                await self._bind(file_id, self._files.modes()[file_id], content)
         except (TimeoutError, ConnectionError) as error:
             self._files.close(file_id)
             raise self._not_reached() from error
@@ -115,12 +119,12 @@ class Link:
         assert self._node is not None
         return GftpUrl(self._node, file_id)
 
-    async def _bind(self, file_id: str, mode: str) -> None:
+    async def _bind(self, file_id: str, mode: str, content: bytes | None) -> None:
         number = next(self._numbers)
         answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._binding[number] = answer
         try:
-            await self._send(Bind(number, file_id, mode))
+            await self._send(Bind(number, file_id, mode, content))
             async with asyncio.timeout(BIND_TIMEOUT_S):
                 await answer
         finally:

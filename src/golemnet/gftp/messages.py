@@ -11,6 +11,7 @@ from typing import TypeVar
 import msgspec
 
 CHUNK_BYTES = 256 * 1024
+SMALL_BYTES = 64 * 1024
 MAX_FRAME_BYTES = CHUNK_BYTES + 4096
 READ = "read"
 WRITE = "write"
@@ -21,11 +22,12 @@ class _Message(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Bind(_Message, frozen=True, tag=0):
-    """Program: I share this file, to be read or to be written."""
+    """Program: I share this file, to be read or to be written. A small one to be read comes along."""
 
     number: int
     file_id: str
     mode: str
+    content: bytes | None = None
 
 
 class Unbind(_Message, frozen=True, tag=1):
@@ -86,10 +88,12 @@ class PutChunk(_Message, frozen=True, tag=8):
 
 
 class PutEnd(_Message, frozen=True, tag=9):
-    """Daemon: that was all; this is the SHA3-256 (hex) of the whole."""
+    """Daemon: these bytes were the last; with them the whole has this SHA3-256 (hex)."""
 
     number: int
     file_id: str
+    offset: int
+    content: bytes
     content_hash: str
 
 

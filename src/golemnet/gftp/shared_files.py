@@ -13,7 +13,17 @@ from contextlib import suppress
 from pathlib import Path
 
 from golemnet.errors import GolemError
-from golemnet.gftp.messages import CHUNK_BYTES, READ, WRITE, Ask, AskChunk, AskSize, PutChunk, PutEnd
+from golemnet.gftp.messages import (
+    CHUNK_BYTES,
+    READ,
+    SMALL_BYTES,
+    WRITE,
+    Ask,
+    AskChunk,
+    AskSize,
+    PutChunk,
+    PutEnd,
+)
 
 HASH_BLOCK_BYTES = 1024 * 1024
 TOKEN_BYTES = 32
@@ -40,6 +50,14 @@ class SharedFiles:
         self._published[file_id] = path.absolute()
         self._uses[file_id] = self._uses.get(file_id, 0) + 1
         return file_id
+
+    def small_content(self, file_id: str) -> bytes | None:
+        """All of a published file, if it is small and still what it was."""
+        with suppress(OSError):
+            content = _read(self._path(file_id), 0, SMALL_BYTES + 1)
+            if len(content) <= SMALL_BYTES and hashlib.sha3_256(content).hexdigest() == file_id:
+                return content
+        return None
 
     def receive(self, path: Path) -> str:
         """Wait for a file that will be stored at ``path``; returns the id of the place for it."""
@@ -76,8 +94,8 @@ class SharedFiles:
                     return _read(self._path(file_id), offset, min(size, CHUNK_BYTES))
                 case PutChunk(file_id=file_id, offset=offset, content=content):
                     return self._slot(file_id).put(offset, content)
-                case PutEnd(file_id=file_id, content_hash=expected):
-                    return self._slot(file_id).finish(expected)
+                case PutEnd(file_id=file_id, offset=offset, content=content, content_hash=expected):
+                    return self._slot(file_id).finish(offset, content, expected)
         except OSError as error:
             raise SharingError("The file cannot be read or written.", why=error.strerror or "") from error
 
@@ -109,20 +127,11 @@ class _Slot:
 
     def put(self, offset: int, content: bytes) -> None:
         with self._lock:
-            if offset == 0:
-                self._restart()
-            if offset != self._written:
-                raise SharingError(f"Bytes from {self._written} on were expected, not from {offset}.")
-            with self._part.open("r+b") as file:
-                file.seek(offset)
-                file.write(content)
-            self._hash.update(content)
-            self._written += len(content)
+            self._append(offset, content)
 
-    def finish(self, expected: str) -> None:
+    def finish(self, offset: int, content: bytes, expected: str) -> None:
         with self._lock:
-            if not self._written:
-                self._restart()
+            self._append(offset, content)
             if self._hash.hexdigest() != expected:
                 raise SharingError("The content that arrived is not what was sent.")
             self._part.replace(self._target)
@@ -132,6 +141,17 @@ class _Slot:
     def discard(self) -> None:
         with suppress(OSError):
             self._part.unlink(missing_ok=True)
+
+    def _append(self, offset: int, content: bytes) -> None:
+        if offset == 0:
+            self._restart()
+        if offset != self._written:
+            raise SharingError(f"Bytes from {self._written} on were expected, not from {offset}.")
+        with self._part.open("r+b") as file:
+            file.seek(offset)
+            file.write(content)
+        self._hash.update(content)
+        self._written += len(content)
 
     def _restart(self) -> None:
         self._part.write_bytes(b"")

@@ -21,6 +21,7 @@ from golemnet.daemon.activity.messages import (
     Results,
     StreamedEvent,
 )
+from golemnet.daemon.activity.progress import Progress
 from golemnet.daemon.activity.states import State
 from golemnet.daemon.activity.store import Activity, Side
 from golemnet.daemon.activity.units import Units
@@ -36,7 +37,8 @@ MAX_WAITING = 256
 MAX_RESULT_BYTES = 2 * 1024 * 1024
 LONGEST_POLL_S = 60.0
 STREAM_PAUSE_S = 30.0
-GATHER_S = 0.01
+# Longer than most commands take: the results of a quick batch are stored at once, with its last.
+GATHER_S = 0.05
 
 Arrived = tuple[str, str, ExeScriptCommandResult]
 
@@ -52,6 +54,7 @@ class Batches:
         # Apart from the other, which fires for each line of output: who waits for results reads the store.
         self._stored = Signal[str]()
         self._logs = EventLogs()
+        self._progress = Progress()
         self._arrived: list[Arrived] = []
         self._storing = asyncio.Lock()
 
@@ -67,6 +70,7 @@ class Batches:
         is_new = await self._database.write(lambda connection: _accept(connection, batch))
         if is_new:
             self._logs.open((activity.activity_id, batch.batch_id))
+            self._progress.begin((activity.activity_id, batch.batch_id))
             await self._units.send(activity.activity_id, ExecBatch(batch.batch_id, batch.script))
 
     async def pending(self, activity_id: str, known: set[str]) -> list[ExecBatch]:
@@ -83,9 +87,13 @@ class Batches:
         Raises:
             NotFound: no such batch.
         """
-        await self._find(activity, wanted.batch_id)
+        known = (activity.activity_id, wanted.batch_id)
+        if not self._progress.knows(known):
+            await self._find(activity, wanted.batch_id)
 
         async def look() -> list[ExeScriptCommandResult]:
+            if self._progress.lacks(known, wanted.wanted):
+                return []
             found = await self._read(activity.activity_id, wanted.batch_id, wanted.first)
             return found if _has(found, wanted.wanted) else []
 
@@ -189,6 +197,7 @@ class Batches:
         batch_store.add_results(connection, activity_id, Side.PROVIDER, batch_id, results)
 
         def tell() -> None:
+            self._progress.add((activity_id, batch_id), results)
             for result in results:
                 self._logs.add_result((activity_id, batch_id), result)
             self._changed.fire(_key(activity_id, batch_id))

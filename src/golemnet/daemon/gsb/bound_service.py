@@ -150,8 +150,10 @@ class ServiceFile:
         """See ``Sink``."""
         await self._service.call("UploadChunk", {"chunk": {"offset": offset, "content": content}})
 
-    async def end(self, content_hash: str) -> None:
+    async def end(self, offset: int, content: bytes, content_hash: str) -> None:
         """See ``Sink``."""
+        if content:
+            await self.put(offset, content)
         await self._service.call("UploadFinished", {"hash": content_hash})
 
 

@@ -60,14 +60,15 @@ class FileServer:
 
 async def _store(pieces: PieceReader, sink: Sink) -> None:
     digest = hashlib.sha3_256()
-    offset = 0
+    offset, last = 0, b""
     while content := await _in_time(pieces.next()):
         digest.update(content)
-        await sink.put(offset, content)
-        offset += len(content)
+        if last:
+            await sink.put(offset, last)
+        offset, last = offset + len(last), content
     if await _in_time(pieces.content_hash()) != digest.hexdigest():
         raise RemoteError("corrupt", "The content that arrived is not what was sent.")
-    await sink.end(digest.hexdigest())
+    await sink.end(offset, last, digest.hexdigest())
 
 
 class RemoteFiles:

@@ -27,6 +27,7 @@ from golemnet.net.errors import RemoteError
 
 ASK_TIMEOUT_S = 30.0
 MAX_FILES = 10_000
+MAX_KEPT_BYTES = 16 * 1024 * 1024
 
 Send = Callable[[bytes], Awaitable[None]]
 
@@ -43,14 +44,15 @@ class ProgramLink:
         self._sharing = sharing
         self._send = send
         self._files: dict[str, LinkedFile] = {}
+        self._kept_bytes = 0
         self._numbers = count(1)
         self._pending: dict[int, asyncio.Future[int | bytes | None]] = {}
 
     async def take(self, data: bytes) -> None:
         """A frame of the program. Raises msgspec.DecodeError."""
-        match from_program(data):
-            case Bind(number, file_id, mode):
-                await self._bind(number, file_id, mode)
+        match message := from_program(data):
+            case Bind():
+                await self._bind(message)
             case Unbind(file_id):
                 self._unbind(file_id)
             case Done(number, value):
@@ -81,21 +83,27 @@ class ProgramLink:
         for number in list(self._pending):
             self._settle(number, RemoteError(GONE, "The program that shares the file is gone."))
 
-    async def _bind(self, number: int, file_id: str, mode: str) -> None:
+    async def _bind(self, wanted: Bind) -> None:
         try:
             if len(self._files) >= MAX_FILES:
                 raise ValueError(f"a program shares at most {MAX_FILES} files")
-            if file_id not in self._files:
-                file = LinkedFile(self, check_file_id(file_id))
-                add_by_mode(self._sharing, mode, file_id, file)
-                self._files[file_id] = file
+            if wanted.file_id not in self._files:
+                file = LinkedFile(self, check_file_id(wanted.file_id), self._room_for(wanted.content))
+                add_by_mode(self._sharing, wanted.mode, wanted.file_id, file)
+                self._files[wanted.file_id] = file
+                self._kept_bytes += len(file.content or b"")
         except (ValueError, RemoteError) as error:
-            return await self._write(Failed(number, str(error)))
-        await self._write(Bound(number))
+            return await self._write(Failed(wanted.number, str(error)))
+        await self._write(Bound(wanted.number))
+
+    def _room_for(self, content: bytes | None) -> bytes | None:
+        """``content``, unless the program has sent too much already: it will be asked then."""
+        return content if self._kept_bytes + len(content or b"") <= MAX_KEPT_BYTES else None
 
     def _unbind(self, file_id: str) -> None:
         file = self._files.pop(file_id, None)
         if file is not None:
+            self._kept_bytes -= len(file.content or b"")
             self._sharing.remove(file_id, file)
 
     def _settle(self, number: int, result: int | bytes | RemoteError | None) -> None:
@@ -112,16 +120,19 @@ class ProgramLink:
 
 
 class LinkedFile:
-    """A ``Source`` or a ``Sink`` at the other end of the link."""
+    """A ``Source`` or a ``Sink`` at the other end of the link; ``content`` is all of it, if we have that."""
 
     ahead = 4
 
-    def __init__(self, link: ProgramLink, file_id: str) -> None:
+    def __init__(self, link: ProgramLink, file_id: str, content: bytes | None) -> None:
         self._link = link
         self._file_id = file_id
+        self.content = content
 
     async def size(self) -> int:
         """See ``Source``."""
+        if self.content is not None:
+            return len(self.content)
         answer = await self._link.ask(lambda number: AskSize(number, self._file_id))
         if not isinstance(answer, int) or answer < 0:
             raise RemoteError(GONE, "The program does not say how large the file is.")
@@ -129,6 +140,8 @@ class LinkedFile:
 
     async def chunk(self, offset: int, size: int) -> bytes:
         """See ``Source``."""
+        if self.content is not None:
+            return self.content[offset : offset + size]
         answer = await self._link.ask(lambda number: AskChunk(number, self._file_id, offset, size))
         if not isinstance(answer, bytes) or len(answer) > size:
             raise RemoteError(GONE, "The program does not send what was asked for.")
@@ -138,6 +151,6 @@ class LinkedFile:
         """See ``Sink``."""
         await self._link.ask(lambda number: PutChunk(number, self._file_id, offset, content))
 
-    async def end(self, content_hash: str) -> None:
+    async def end(self, offset: int, content: bytes, content_hash: str) -> None:
         """See ``Sink``."""
-        await self._link.ask(lambda number: PutEnd(number, self._file_id, content_hash))
+        await self._link.ask(lambda number: PutEnd(number, self._file_id, offset, content, content_hash))

@@ -34,8 +34,8 @@ class Sink(Protocol):
         """The next bytes."""
         ...
 
-    async def end(self, content_hash: str) -> None:
-        """That was all; the SHA3-256 (hex) of the whole."""
+    async def end(self, offset: int, content: bytes, content_hash: str) -> None:
+        """The last bytes; with them the whole has this SHA3-256 (hex)."""
         ...
 
 
