@@ -17,6 +17,7 @@ from typing import Self, TypeVar
 from golemnet.clock import Clock, SystemClock
 from golemnet.errors import GolemError
 from golemnet.gftp.daemon_address import daemon_of
+from golemnet.model.money import format_amount, parse_amount
 from golemnet.requestor.budget import Budget
 from golemnet.requestor.demand import Package, compose
 from golemnet.requestor.errors import BudgetExhausted, RunTimeout
@@ -28,9 +29,9 @@ from golemnet.requestor.run import Run
 from golemnet.requestor.strategies import DummyMS, MarketStrategy
 from golemnet.requestor.summary import printer
 from golemnet.requestor.task_queue import AnyTask, TaskQueue
-from golemnet.requestor.worker import Worker
+from golemnet.requestor.worker import Worker, check_worker
 from golemnet.rest.client import Client
-from golemnet.rest.errors import ApiError
+from golemnet.rest.errors import ApiError, Unauthorized
 from golemnet.rest.payment import Allocation
 from golemnet.rest.transport import DaemonUnreachable
 
@@ -76,9 +77,7 @@ class Engine:
             max_workers, max_workers >= 1, "max_workers is the number of providers: 1 or more"
         )
         self._timeout = _checked(timeout, timeout > timedelta(0), "timeout must be longer than nothing")
-        self._budget = Budget(
-            _checked(Decimal(str(budget)), budget > 0, "budget is an amount of GLM above 0")
-        )
+        self._budget = Budget(_amount(budget))
         self._strategy = strategy or DummyMS()
         self._subnet = subnet_tag or os.environ.get("YAGNA_SUBNET") or None
         self._emit = event_consumer or printer()
@@ -114,8 +113,11 @@ class Engine:
         Raises:
             RunTimeout: the engine's timeout is over.
             TaskFailed: a task failed too often.
+            WorkerFailed: no worker gets as far as a task.
+            NoWorker: the worker is no asynchronous generator.
             BudgetExhausted: going on could cost more than the budget.
         """
+        check_worker(worker)
         run = Run(
             client=self._client,
             clock=self._clock,
@@ -148,27 +150,32 @@ class Engine:
                     return await run.next_done()
             except TimeoutError:
                 pass
-            self._check_limits()
+            await self._check_limits()
 
     def _next_look_s(self) -> float:
         left = (self._expires - self._clock.now()).total_seconds()
         return max(min(left, BUDGET_CHECK_S), 0.0)
 
-    def _check_limits(self) -> None:
+    async def _check_limits(self) -> None:
         now = self._clock.now()
         if now >= self._expires:
-            raise RunTimeout(
-                f"The run did not end within {self._timeout.total_seconds():g} s.",
-                why=f"{self._accepted} tasks were done.",
-                next_step="Give it a longer timeout, or more workers.",
-            )
+            raise await self._timed_out()
         most = self._cashier.most(now)
         if most >= self._budget.total:
             raise BudgetExhausted(
-                f"The run was stopped at its budget of {self._budget.total} GLM.",
-                why=f"{self._accepted} tasks are done, and cost up to {most} GLM.",
+                f"The run was stopped at its budget of {format_amount(self._budget.total)} GLM.",
+                why=f"{self._accepted} tasks are done; all work so far can cost {format_amount(most)} GLM.",
                 next_step="Raise the budget, or use cheaper providers by a strategy.",
             )
+
+    async def _timed_out(self) -> RunTimeout:
+        what = f"The run did not end within {self._timeout.total_seconds():g} s."
+        nobody = await self._market.nobody()
+        if nobody is None:
+            why, hint = f"{self._accepted} tasks were done.", "Give it a longer timeout, or more workers."
+        else:
+            why, hint = f"{nobody}.", "Demand what is on the market: subnet_tag, min_mem_gib and the like."
+        return RunTimeout(what, why=why, next_step=hint)
 
     # -- beginning and end ---------------------------------------------------------------------------------
 
@@ -193,11 +200,13 @@ class Engine:
         until = self._expires + ALLOCATION_MARGIN
         try:
             return await self._client.payment.create_allocation(self._budget.total, timeout=until)
+        except Unauthorized:
+            raise
         except ApiError as error:
             raise GolemError(
-                f"{self._budget.total} GLM cannot be reserved for the run.",
+                f"{format_amount(self._budget.total)} GLM cannot be reserved for the run.",
                 why=str(error),
-                next_step="See `yagna payment status`; `yagna payment fund` gets funds. Or lower the budget.",
+                next_step="Or lower the budget; `yagna payment status` shows what there is.",
             ) from error
 
     async def _publish(self) -> Market:
@@ -254,3 +263,11 @@ def _checked(value: T, is_good: bool, what: str) -> T:
     if not is_good:
         raise GolemError(f"{what}, not {value}.")
     return value
+
+
+def _amount(budget: float | Decimal) -> Decimal:
+    try:
+        amount = parse_amount(str(budget))
+    except ValueError as error:
+        raise GolemError("budget is an amount of GLM above 0.", why=f"{error}.") from error
+    return _checked(amount, amount > 0, "budget is an amount of GLM above 0")

@@ -17,13 +17,24 @@ class TaskFailed(GolemError):
     """A task was tried as often as is allowed."""
 
 
+class WorkerFailed(GolemError):
+    """One worker after the other ends before it has taken a task."""
+
+
+class NoWorker(GolemError, TypeError):
+    """The script's worker is not an asynchronous generator that yields ``ctx.commit()``."""
+
+
 class CommandFailed(GolemError):
     """A command of a batch has failed at the provider; raised in the worker at its ``yield``.
 
-    ``stdout`` and ``stderr`` are what the command has written.
+    ``stdout`` and ``stderr`` are what the command has written; ``problem`` is the same wherever it fails.
     """
 
-    def __init__(self, what: str, *, stdout: str = "", stderr: str = "", **more: str) -> None:
+    def __init__(
+        self, what: str, *, problem: str = "", stdout: str = "", stderr: str = "", **more: str
+    ) -> None:
+        self.problem = problem or what
         self.stdout = stdout
         self.stderr = stderr
         super().__init__(what, **more)

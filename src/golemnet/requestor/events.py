@@ -27,6 +27,9 @@ class NothingMatched(Event, frozen=True):
     offers_seen: int
     reasons: list[str]
 
+    def __str__(self) -> str:
+        return "; ".join([f"no offer suits, of {self.offers_seen} seen", *self.reasons])
+
 
 class ProviderRefused(Event, frozen=True):
     """A provider does not want to work for us now."""
@@ -77,6 +80,13 @@ class TaskRetried(Event, frozen=True):
     """A task did not succeed at a provider."""
 
     data: str
+    provider_name: str
+    problem: str
+
+
+class WorkerEnded(Event, frozen=True):
+    """A worker has ended before it took a task."""
+
     provider_name: str
     problem: str
 

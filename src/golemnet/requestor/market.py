@@ -243,22 +243,22 @@ class Market:
                 async with asyncio.timeout(wait_s):
                     await self._anyone.wait()
             except TimeoutError:
-                await self._report()
+                if (found := await self.nobody()) is not None:
+                    self._emit(found)
                 wait_s = EXPLAIN_AGAIN_S
 
-    async def _report(self) -> None:
+    async def nobody(self) -> NothingMatched | None:
+        """Why there is nobody to sign with; None if there is or was somebody, or the daemon cannot say."""
+        if self._anyone.is_set():
+            return None
         try:
             report = await self._client.market.explain_demand(self.demand_id)
         except (ApiError, DaemonUnreachable) as error:
             log.debug("no explanation why=%s", str(error))
-            return
+            return None
         subnet = str(self._demand.properties.get(SUBNET, ""))
-        self._emit(
-            NothingMatched(
-                demand_id=self.demand_id,
-                offers_seen=report.offers_seen,
-                reasons=reasons(report, subnet),
-            )
+        return NothingMatched(
+            demand_id=self.demand_id, offers_seen=report.offers_seen, reasons=reasons(report, subnet)
         )
 
 

@@ -11,6 +11,7 @@ from decimal import Decimal
 import msgspec
 
 from golemnet.clock import Clock
+from golemnet.model.money import format_amount
 from golemnet.requestor.budget import Budget, Meter
 from golemnet.requestor.events import ClaimRejected, Consumer, InvoiceAccepted
 from golemnet.requestor.market import Deal
@@ -156,7 +157,7 @@ class Cashier:
         if invoice.amount > bound:
             return f"{invoice.amount} GLM is more than {bound} GLM, the most for the time that passed."
         if not self._budget.promise(invoice.agreement_id, invoice.amount):
-            return f"The budget has {self._budget.left} GLM left."
+            return f"The budget has {format_amount(self._budget.left)} GLM left."
         return ""
 
     async def _reject_invoice(self, invoice: Invoice, why: str) -> None:
@@ -190,6 +191,6 @@ class Cashier:
         known = account.notes.get(note.activity_id, Decimal(0))
         notes = {**account.notes, note.activity_id: max(known, note.total_amount_due)}
         if not self._budget.promise(note.agreement_id, sum(notes.values(), Decimal(0))):
-            return f"The budget has {self._budget.left} GLM left."
+            return f"The budget has {format_amount(self._budget.left)} GLM left."
         account.notes = notes
         return ""

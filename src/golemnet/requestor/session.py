@@ -26,6 +26,7 @@ CLOSE_S = 5.0
 DAEMON_AWAY_S = 60.0
 PAUSE_S = 0.5
 SUCCESS = {"message": "The work is done.", "golem.requestor.code": "Success"}
+MAX_COMMAND, MAX_OUTPUT = 120, 1000
 BEGIN: list[Command] = [{"deploy": {}}, {"start": {}}]
 
 log = logging.getLogger(__name__)
@@ -151,10 +152,24 @@ def _text(output: str | list[int] | None) -> str:
 
 
 def _failure(result: CommandResult, deal: Deal) -> CommandFailed:
-    written = (result.stderr or result.stdout).strip()
+    command, why = _shortened(result.command, MAX_COMMAND), _reason(result)
     return CommandFailed(
-        f"`{result.command}` failed at {deal.candidate.provider_name}.",
-        why=" ".join(part for part in (result.message, written[-1000:]) if part),
+        f"`{command}` failed at {deal.candidate.provider_name}.",
+        why=why,
+        problem=f"`{command}` failed. {why}",
         stdout=result.stdout,
         stderr=result.stderr,
     )
+
+
+def _reason(result: CommandResult) -> str:
+    """The provider's message, and what the command has written if that does not quote it."""
+    written = (result.stderr or result.stdout).strip()
+    quoted = written[-MAX_COMMAND:] in result.message
+    return _shortened(result.message if quoted else f"{result.message} {written}".strip(), MAX_OUTPUT)
+
+
+def _shortened(text: str, length: int) -> str:
+    """``text`` without its middle if it is too long: what matters stands at the beginning or at the end."""
+    half = length // 2
+    return text if len(text) <= length else f"{text[:half]} ... {text[-half:]}"

@@ -22,6 +22,7 @@ from golemnet.requestor.events import (
     TaskAccepted,
     TaskRetried,
     TaskStarted,
+    WorkerEnded,
     WorkerSaid,
 )
 
@@ -38,7 +39,7 @@ def describe(event: Event) -> tuple[str, str, str] | None:
                 f"demand published, budget {format_amount(event.budget)} GLM on {event.platform}",
             )
         case NothingMatched():
-            return BAD, "market", "; ".join([f"no offer suits, of {event.offers_seen} seen", *event.reasons])
+            return BAD, "market", str(event)
         case ProviderRefused():
             return QUIET, event.provider_id[:10], f"refuses: {event.reason}"
         case AgreementSigned():
@@ -59,6 +60,8 @@ def _describe_work(event: Event) -> tuple[str, str, str] | None:
             return GOOD, event.provider_name, f"task {event.data} is done in {event.seconds:.1f} s"
         case TaskRetried():
             return BAD, event.provider_name, f"task {event.data} failed: {event.problem}"
+        case WorkerEnded():
+            return BAD, event.provider_name, f"worker ended without a task: {event.problem}"
         case ProviderGone():
             return BAD, event.provider_name, f"lost: {event.problem}"
         case WorkerSaid():

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Any
 
-from golemnet.requestor.errors import TaskFailed
+from golemnet.errors import GolemError
+from golemnet.requestor.errors import TaskFailed, WorkerFailed
 from golemnet.requestor.tasks import Attempt, Move, Task, TaskStatus
 
 MAX_ATTEMPTS = 5
@@ -36,7 +37,8 @@ class TaskQueue:
         self._max_attempts = max_attempts
         self.alternatives: Callable[[Collection[str]], bool] = _nobody_else
         self._changed = asyncio.Event()
-        self.failure: TaskFailed | None = None
+        self._barren: list[Attempt] = []
+        self.failure: GolemError | None = None
 
     @property
     def is_done(self) -> bool:
@@ -56,6 +58,7 @@ class TaskQueue:
 
     async def take(self, provider_id: str) -> AnyTask | None:
         """The next task for a provider; None when there will be none."""
+        self._barren.clear()
         while self.failure is None:
             task = self._next(provider_id)
             if task is not None:
@@ -99,6 +102,13 @@ class TaskQueue:
             self.failure = task_failed(task)
         self._changed.set()
 
+    def worker_failed(self, attempt: Attempt) -> None:
+        """A worker has ended before it took a task; the run has failed if one after the other does."""
+        self._barren.append(attempt)
+        if len(self._barren) >= self._max_attempts:
+            self.failure = workers_failed(self._barren)
+        self._changed.set()
+
     def nudge(self) -> None:
         """Look again: which providers there are has changed."""
         self._changed.set()
@@ -138,9 +148,25 @@ def _nobody_else(tried: Collection[str]) -> bool:
 
 def task_failed(task: AnyTask) -> TaskFailed:
     """The error that ends a run, with what each attempt came to."""
-    tries = "; ".join(f"at {attempt.provider_name}: {attempt.problem}" for attempt in task.attempts)
     return TaskFailed(
         f"The task {task.data!r} failed {len(task.attempts)} times.",
-        why=tries,
+        why=_told(task.attempts),
         next_step="Mend the command or its input; providers that failed it are named above.",
     )
+
+
+def workers_failed(attempts: Sequence[Attempt]) -> WorkerFailed:
+    """The error that ends a run in which no worker gets as far as a task."""
+    return WorkerFailed(
+        f"{len(attempts)} workers have ended before they took a task.",
+        why=_told(attempts),
+        next_step="Mend what the worker does first, and let it ask for tasks: `async for task in tasks`.",
+    )
+
+
+def _told(attempts: Sequence[Attempt]) -> str:
+    """What happened where; the same problem is told once."""
+    where: dict[str, dict[str, None]] = {}
+    for attempt in attempts:
+        where.setdefault(attempt.problem, {})[attempt.provider_name] = None
+    return "; ".join(f"at {', '.join(names)}: {problem}" for problem, names in where.items())

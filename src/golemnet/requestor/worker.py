@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
 from typing import Any
 
-from golemnet.requestor.errors import CommandFailed, ProviderLost
-from golemnet.requestor.events import Consumer, TaskAccepted, TaskRetried, TaskStarted, WorkerSaid
+from golemnet.requestor.errors import CommandFailed, NoWorker, ProviderLost
+from golemnet.requestor.events import (
+    Consumer,
+    TaskAccepted,
+    TaskRetried,
+    TaskStarted,
+    WorkerEnded,
+    WorkerSaid,
+)
 from golemnet.requestor.session import CommandResult, Session
 from golemnet.requestor.task_queue import AnyTask, TaskQueue
 from golemnet.requestor.tasks import Attempt, TaskStatus
@@ -39,6 +47,7 @@ class WorkerRun:
         self._provider = session.deal.candidate
         self._task: AnyTask | None = None
         self._began = 0.0
+        self._has_asked = False
 
     async def run(self, worker: Worker) -> None:
         """Drive the generator to its end.
@@ -46,6 +55,7 @@ class WorkerRun:
         Raises:
             ProviderLost: its task, if it had one, waits for another provider.
             CommandFailed: the script has not caught it; the same holds.
+            NoWorker: it is no generator, or yields something else than work.
         """
         context = WorkContext(
             self._session.activity_id, self._provider.provider_id, self._provider.provider_name, self._say
@@ -53,14 +63,26 @@ class WorkerRun:
         try:
             async with aclosing(_generator(worker(context, self._tasks()))) as generator:
                 await self._drive(generator)
-        except (ProviderLost, CommandFailed, TimeoutError) as error:
-            self._give_back(str(error) or "It took too long.")
+        except (CommandFailed, TimeoutError) as error:
+            self._ended(_problem(error))
+            raise
+        except ProviderLost as error:
+            self._give_back(str(error))
             raise
         except asyncio.CancelledError:
             self._give_back("The run was stopped.")
             raise
         # A worker that ends in the middle of a task has not done it.
-        self._give_back("The worker ended without accepting the task.")
+        self._ended("The worker ended without accepting the task.")
+
+    def _ended(self, problem: str) -> None:
+        """The script, or a command of it, has ended the worker."""
+        if self._has_asked:
+            self._give_back(problem)
+            return
+        name = self._provider.provider_name
+        self._queue.worker_failed(Attempt(self._provider.provider_id, name, problem))
+        self._emit(WorkerEnded(provider_name=name, problem=problem))
 
     async def _drive(self, generator: AsyncGenerator[Work, list[CommandResult]]) -> None:
         try:
@@ -72,7 +94,7 @@ class WorkerRun:
 
     async def _step(self, generator: AsyncGenerator[Work, list[CommandResult]], work: Work) -> Work:
         try:
-            results = await self._session.execute(work)
+            results = await self._session.execute(_work(work))
         except (CommandFailed, TimeoutError) as error:
             return await generator.athrow(error)
         return await generator.asend(results)
@@ -82,6 +104,7 @@ class WorkerRun:
         while True:
             if self._task is not None:
                 self._task.accept_task()
+            self._has_asked = True
             task = await self._queue.take(self._provider.provider_id)
             if task is None:
                 return
@@ -120,7 +143,44 @@ def _shown(task: AnyTask) -> str:
     return text if len(text) <= MAX_SHOWN else text[: MAX_SHOWN - 3] + "..."
 
 
+def check_worker(worker: Worker) -> None:
+    """Find out before anything is paid for what can never work. Raises NoWorker."""
+    if not callable(worker):
+        raise _no_worker(f"{worker!r} is not a function")
+    if inspect.iscoroutinefunction(worker):
+        raise _no_worker("it never yields")
+    if inspect.isgeneratorfunction(worker):
+        raise _no_worker("it is a plain `def` function")
+
+
 def _generator(work: AsyncIterator[Work]) -> AsyncGenerator[Work, Any]:
     if not isinstance(work, AsyncGenerator):
-        raise TypeError("a worker is an `async def` function that yields ctx.commit()")
+        raise _no_worker(f"it returns {_type(work)}")
     return work
+
+
+def _work(yielded: object) -> Work:
+    if not isinstance(yielded, Work):
+        raise NoWorker(
+            f"The worker has yielded {_type(yielded)}, which is no work.",
+            next_step="Yield what the context has recorded: `yield ctx.commit()`.",
+        )
+    return yielded
+
+
+def _no_worker(why: str) -> NoWorker:
+    return NoWorker(
+        f"The worker cannot be used: {why}.",
+        why="A worker is an `async def` function that yields ctx.commit().",
+        next_step="Write it like this: `async for task in tasks: ...; yield ctx.commit()`.",
+    )
+
+
+def _type(thing: object) -> str:
+    return "None" if thing is None else f"a {type(thing).__name__}"
+
+
+def _problem(error: CommandFailed | TimeoutError) -> str:
+    if isinstance(error, CommandFailed):
+        return error.problem
+    return str(error) or "It took too long."
