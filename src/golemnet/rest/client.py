@@ -10,6 +10,7 @@ import aiohttp
 
 from golemnet.errors import GolemError
 from golemnet.rest.activity_client import ActivityClient
+from golemnet.rest.errors import KEY_HINT
 from golemnet.rest.gsb_client import GsbClient
 from golemnet.rest.identity_client import IdentityClient
 from golemnet.rest.market_client import MarketClient
@@ -46,7 +47,7 @@ class Client:
             raise GolemError(
                 "YAGNA_APPKEY is not set.",
                 why="The daemon answers only programs that show an application key.",
-                next_step='Run `export YAGNA_APPKEY="$(yagna app-key create requestor)"`.',
+                next_step=KEY_HINT,
             )
         return cls(os.environ.get("YAGNA_API_URL") or DEFAULT_API_URL, key)
 

@@ -15,6 +15,11 @@ import msgspec
 from golemnet.errors import GolemError
 from golemnet.rest.wire import ErrorMessage, encode
 
+KEY_HINT = (
+    'Run `export YAGNA_APPKEY="$(yagna app-key create NAME)"`, '
+    'or `eval "$(golem local env)"` for a local network.'
+)
+
 
 class ApiError(GolemError):
     """An answer of the daemon that is not a success; ``status`` is its HTTP status."""
@@ -98,6 +103,12 @@ _BY_STATUS: dict[int, type[ApiError]] = {
 
 def from_status(status: int, message: str) -> ApiError:
     """The exception for an answer of ``status`` with ``message``."""
+    if status == Unauthorized.status:
+        return Unauthorized(
+            "The daemon does not accept the application key.",
+            why=f"{message or 'It says no more'}.",
+            next_step=KEY_HINT,
+        )
     kind = _BY_STATUS.get(status, ApiError)
     return kind(message or f"The daemon answered HTTP {status}.", status=status)
 
