@@ -37,6 +37,7 @@ class Environment:
         self._driver = driver
         self._images = images
         self._client = client
+        self._volumes = Volumes([])
         self._transfers: Transfers | None = None
         self._process: Process | None = None
 
@@ -44,8 +45,8 @@ class Environment:
         """Fetch the image of the agreement and mount it. Raises GolemError."""
         package = _package(self._terms.task_package)
         image = await self._images.get(package.sha3_224, package.url)
-        volumes = await self._driver.deploy(image, self._terms.limits, env)
-        self._transfers = Transfers(self._client, Volumes(volumes))
+        self._volumes = Volumes(await self._driver.deploy(image, self._terms.limits, env))
+        self._transfers = Transfers(self._client, self._volumes)
 
     async def start(self) -> None:
         """Bring the environment up. Raises GolemError."""
@@ -67,6 +68,9 @@ class Environment:
         if outcome.code == KILLED and await self._is_out_of_memory():
             gib = self._terms.limits.memory_bytes / GIB
             reason = f"{command} was killed: it needs more memory than the agreement grants ({gib:g} GiB)"
+        elif self._volumes.are_full():
+            gib = self._terms.limits.storage_bytes / GIB
+            reason += f"; the storage that the agreement grants ({gib:g} GiB) is full"
         return f"{reason}: {outcome.error_tail}" if outcome.error_tail else f"{reason}."
 
     async def _is_out_of_memory(self) -> bool:

@@ -59,6 +59,10 @@ class Volumes:
             finally:
                 os.close(folder)
 
+    def are_full(self) -> bool:
+        """Whether nothing more can be written to one of them."""
+        return any(os.statvfs(volume.directory).f_bavail == 0 for volume in self._volumes)
+
     def _find(self, path: str) -> tuple[Volume, str]:
         for volume in self._volumes:
             if path == volume.path or path.startswith(volume.path.rstrip("/") + "/"):
