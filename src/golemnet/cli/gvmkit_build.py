@@ -85,12 +85,19 @@ def _build(
             "Name one source.", next_step="gvmkit-build image.tar, or gvmkit-build --debian python3-minimal"
         )
     if source.suffix == ".gvmi" and source.is_file():
-        return source
+        return _checked(source)
     from golemnet.image.builder import build_image
 
     _require_source(source)
     target = output or Path(source.absolute().name).with_suffix(".gvmi")
     return build_image(source, target, volumes=volumes, env=env).path
+
+
+def _checked(image: Path) -> Path:
+    from golemnet.image.gvmi import read_config
+
+    read_config(image)
+    return image
 
 
 def _build_debian(packages: list[str], output: Path, volumes: tuple[str, ...], env: tuple[str, ...]) -> Path:

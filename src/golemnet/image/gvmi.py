@@ -71,11 +71,11 @@ def read_config(path: Path) -> ImageConfig:
     """
     with path.open("rb") as file:
         if file.read(len(_MAGIC)) != _MAGIC:
-            raise NotAnImage(f"{path.name} is not a gvmi image.", why="It does not begin with a squashfs.")
+            raise _not_an_image(path, "It does not begin with a squashfs.")
         try:
             return decode_config(_read_json(file))
         except ValueError as error:
-            raise NotAnImage(f"{path.name} is not a gvmi image.", why=str(error)) from error
+            raise _not_an_image(path, str(error)) from error
 
 
 def append_config(squashfs: Path, config: ImageConfig) -> None:
@@ -120,6 +120,12 @@ def hash_image(path: Path) -> str:
 def is_image_hash(text: str) -> bool:
     """Whether ``text`` can be the name of an image."""
     return bool(_HASH.fullmatch(text))
+
+
+def _not_an_image(path: Path, why: str) -> NotAnImage:
+    return NotAnImage(
+        f"{path.name} is not a gvmi image.", why=why, next_step="Make one of its source: gvmkit-build SOURCE."
+    )
 
 
 def _read_json(file: BinaryIO) -> bytes:
