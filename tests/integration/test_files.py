@@ -122,7 +122,7 @@ async def test_small_files_are_read_also_when_the_daemon_keeps_no_more(
 ) -> None:
     asking, sharing = pair
     monkeypatch.setattr(program_link, "MAX_KEPT_BYTES", 25_000)
-    files = [written(tmp_path / str(number), 10_000) for number in range(4)]
+    files = [written(tmp_path / f"file-{number}", 10_000) for number in range(4)]
     async with linked(sharing) as link, session_of(asking) as session:
         for file in files:
             url = await link.publish(file)

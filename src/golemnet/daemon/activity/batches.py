@@ -100,7 +100,10 @@ class Batches:
         timeout_s = min(wanted.timeout_s, LONGEST_POLL_S)
         key = _key(activity.activity_id, wanted.batch_id)
         complete = await self._stored.poll(key, look, timeout_s)
-        return _page(complete or await self._read(activity.activity_id, wanted.batch_id, wanted.first))
+        if not complete:
+            await self.flush()
+            complete = await self._read(activity.activity_id, wanted.batch_id, wanted.first)
+        return _page(complete)
 
     async def commands(self, activity: Activity) -> list[CommandView]:
         """The command that runs now, if one does."""
