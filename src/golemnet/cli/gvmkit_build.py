@@ -10,7 +10,8 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
-from golemnet.cli.output import show_error, show_one
+from golemnet.cli.main import run_program
+from golemnet.cli.output import show_one
 from golemnet.errors import GolemError
 
 app = App(name="gvmkit-build", help="Build images for the Golem Network, without docker.")
@@ -141,11 +142,5 @@ def _require_source(source: Path) -> None:
 
 
 def main() -> None:
-    """Run; an error that a person can act on ends with status 1 and says so on stderr."""
-    try:
-        app()
-    except GolemError as error:
-        show_error(error)
-        sys.exit(1)
-    except KeyboardInterrupt:
-        sys.exit(130)
+    """Run on the arguments of this process."""
+    run_program(app)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated
 
 from cyclopts import App, Parameter
 
-from golemnet.cli.output import show_error, show_json, show_one, show_rows
+from golemnet.cli.main import run_program
+from golemnet.cli.output import show_json, show_one, show_rows
 from golemnet.errors import GolemError
 from golemnet.provider import presets as preferences_file
 from golemnet.provider.journal import Journal
@@ -258,11 +258,5 @@ def _existing(path: Path) -> Path:
 
 
 def main() -> None:
-    """Run; an error that a person can act on ends with status 1 and says so on stderr."""
-    try:
-        app(sys.argv[1:])
-    except GolemError as error:
-        show_error(error)
-        sys.exit(1)
-    except KeyboardInterrupt:
-        sys.exit(130)
+    """Run on the arguments of this process."""
+    run_program(app)

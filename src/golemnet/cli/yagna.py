@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -12,9 +11,8 @@ from cyclopts import App, Parameter
 
 from golemnet.cli import yagna_activity, yagna_app_key, yagna_id, yagna_net, yagna_payment, yagna_service
 from golemnet.cli.context import Context
-from golemnet.cli.output import show_error
+from golemnet.cli.main import run_program
 from golemnet.daemon.version import own_version
-from golemnet.errors import GolemError
 
 app = App(name="yagna", help="A node of the Golem Network.", version=own_version, version_flags=["--version"])
 for group in (yagna_service, yagna_app_key, yagna_id, yagna_payment, yagna_net, yagna_activity):
@@ -47,11 +45,5 @@ async def _finish(result: object) -> None:
 
 
 def main() -> None:
-    """Run; an error that a person can act on ends with status 1 and says so on stderr."""
-    try:
-        app.meta(sys.argv[1:])
-    except GolemError as error:
-        show_error(error)
-        sys.exit(1)
-    except KeyboardInterrupt:
-        sys.exit(130)
+    """Run on the arguments of this process."""
+    run_program(app.meta)
