@@ -69,12 +69,17 @@ class Agreement(Wire, omit_defaults=True):
 
 
 class AgreementListEntry(Wire, omit_defaults=True):
-    """A line of ``GET /agreements``; ``role`` is Requestor or Provider."""
+    """A line of ``GET /agreements``; ``role`` is Requestor or Provider.
+
+    The specification describes the first pair of times, and calls another one required: both are there.
+    """
 
     id: str
     timestamp: datetime
     role: str
     approved_date: datetime | None = None
+    creation_ts: datetime | msgspec.UnsetType = msgspec.UNSET
+    approve_ts: datetime | msgspec.UnsetType | None = msgspec.UNSET
     state: str | None = None
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from sqlalchemy import Connection
+
 from golemnet.daemon.events import Signal
 from golemnet.daemon.market import agreement_store
 from golemnet.daemon.market.agreement_steps import ANY_AGREEMENT, required
 from golemnet.daemon.market.agreement_store import StoredAgreement, StoredAgreementEvent
-from golemnet.daemon.market.messages import Reason
 from golemnet.daemon.market.states import AgreementState
 from golemnet.database.database import Database
 from golemnet.rest.errors import BadRequest, RequestTimeout
@@ -78,12 +79,21 @@ class AgreementRecords:
 
         return await self._changed.poll(ANY_AGREEMENT, look, timeout_s)
 
-    async def termination_reason(self, agreement_id: str) -> Reason | None:
-        """Why the agreement was terminated; BadRequest if it was not."""
-        agreement = await self.get(agreement_id)
-        if agreement.state is not AgreementState.TERMINATED:
+    async def termination(self, agreement_id: str) -> StoredAgreementEvent:
+        """How the agreement was terminated: by whom, when, why.
+
+        Raises:
+            NotFound: this node has no part in it; BadRequest if it was not terminated.
+        """
+
+        def find(connection: Connection) -> StoredAgreementEvent | None:
+            required(connection, agreement_id)
+            return agreement_store.termination(connection, agreement_id)
+
+        event = await self._database.read(find)
+        if event is None:
             raise BadRequest("The agreement is not terminated.", agreement_id=agreement_id)
-        return agreement.reason
+        return event
 
     async def settled(self, agreement_id: str, timeout_s: float) -> StoredAgreement:
         """The agreement once nobody has to answer any more.

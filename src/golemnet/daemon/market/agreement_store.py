@@ -149,6 +149,14 @@ def agreement_events(
     return [_event(fields(row)) for row in connection.execute(query)]
 
 
+def termination(connection: Connection, agreement_id: str) -> StoredAgreementEvent | None:
+    """The event of the agreement's termination; None if it was not terminated."""
+    table = agreement_event_table.c
+    terminated = (table.agreement_id == agreement_id) & (table.kind == AgreementEventKind.TERMINATED)
+    row = connection.execute(select(agreement_event_table).where(terminated)).first()
+    return None if row is None else _event(fields(row))
+
+
 def remove_old_agreements(connection: Connection, before: datetime) -> None:
     """Forget agreements and events from before the instant."""
     connection.execute(delete(agreement_event_table).where(agreement_event_table.c.at < before))

@@ -88,8 +88,10 @@ def agreement_line(agreement: StoredAgreement) -> rest.AgreementListEntry:
     return rest.AgreementListEntry(
         id=agreement.agreement_id,
         timestamp=agreement.created,
-        role=agreement.role.value,
         approved_date=agreement.approved,
+        creation_ts=agreement.created,
+        approve_ts=agreement.approved,
+        role=agreement.role.value,
         state=shown(agreement.state),
     )
 

@@ -1,6 +1,7 @@
 """The part of the market API that is about agreements.
 
 ``wait`` answers 200 with the word Approved: clients of 2020 need it, and later ones take any success.
+The reason of a termination is asked for by GET, and the whole event, as the specification has it, by POST.
 """
 
 from __future__ import annotations
@@ -60,14 +61,17 @@ def _reading(market: Market) -> Table:
         return answer([agreement_event_view(event) for event in found])
 
     async def reason(request: web.Request) -> web.Response:
-        return answer(await records.termination_reason(_agreement(request)))
+        return answer((await records.termination(_agreement(request))).reason)
+
+    async def termination(request: web.Request) -> web.Response:
+        return answer(agreement_event_view(await records.termination(_agreement(request))))
 
     return [
         ("GET", "/agreements", listed),
         ("GET", "/agreements/{agreement}", get),
         ("GET", "/agreementEvents", events),
         ("GET", "/agreements/{agreement}/terminate/reason", reason),
-        ("POST", "/agreements/{agreement}/terminate/reason", reason),
+        ("POST", "/agreements/{agreement}/terminate/reason", termination),
     ]
 
 
@@ -77,7 +81,7 @@ def _requestor(market: Market) -> Table:
     async def create(request: web.Request) -> web.Response:
         body = await body_of(request, AgreementProposal)
         agreement = await agreements.create(proposal_id_of(body.proposal_id), utc(body.valid_to))
-        return answer(agreement.agreement_id)
+        return answer(agreement.agreement_id, status=201)
 
     async def confirm(request: web.Request) -> web.Response:
         await agreements.confirm(_agreement(request), request.query.get("appSessionId"))
@@ -89,7 +93,7 @@ def _requestor(market: Market) -> Table:
 
     async def cancel(request: web.Request) -> web.Response:
         await agreements.cancel(_agreement(request), await reason_of(request))
-        return answer()
+        return no_content()
 
     return [
         ("POST", "/agreements", create),
@@ -109,7 +113,7 @@ def _provider(market: Market) -> Table:
 
     async def reject(request: web.Request) -> web.Response:
         await agreements.reject(_agreement(request), await reason_of(request))
-        return answer()
+        return no_content()
 
     return [
         ("POST", "/agreements/{agreement}/approve", approve),
@@ -120,7 +124,7 @@ def _provider(market: Market) -> Table:
 def _ending(market: Market) -> Table:
     async def terminate(request: web.Request) -> web.Response:
         await market.agreements.terminate(_agreement(request), await reason_of(request))
-        return answer()
+        return no_content()
 
     return [("POST", "/agreements/{agreement}/terminate", terminate)]
 

@@ -1,7 +1,7 @@
 """The market API but for agreements: offers, demands, negotiation and scans.
 
 Requestor and provider use the same operations on ``/demands`` and ``/offers``. Clients of 2020 refuse a
-proposal by ``DELETE``; the specification ends a scan by another path than the clients do: both work.
+proposal by ``DELETE``; the specification ends a scan by another path and status than clients: both work.
 ``GET /demands/{id}/matching`` is an extension: it says why a demand matches what it matches.
 """
 
@@ -93,7 +93,7 @@ def _negotiation_routes(market: Market, resource: str) -> Table:
         proposal = await negotiation.counter(
             _subscription(request), _proposal(request), body.properties, body.constraints
         )
-        return answer(proposal_name(proposal.role, proposal.proposal_id))
+        return answer(proposal_name(proposal.role, proposal.proposal_id), status=201)
 
     async def reject(request: web.Request) -> web.Response:
         reason = await agreements.reason_of(request)
@@ -130,11 +130,15 @@ def _scan_routes(market: Market) -> Table:
         market.scans.end(request.match_info["scan"])
         return no_content()
 
+    async def end_scan(request: web.Request) -> web.Response:
+        market.scans.end(request.match_info["scan"])
+        return answer(status=201)
+
     return [
         ("POST", "/scan", begin),
         ("GET", "/scan/{scan}/events", collect),
         ("DELETE", "/scan/{scan}", end),
-        ("DELETE", "/scan/{scan}/events", end),
+        ("DELETE", "/scan/{scan}/events", end_scan),
     ]
 
 

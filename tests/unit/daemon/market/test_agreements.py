@@ -132,7 +132,7 @@ async def test_either_side_terminates_and_both_know_why(deal, ender, eventually)
 
     for peer in (deal.requestor, deal.provider):
         await deal.state(peer, agreement_id, "Terminated")
-        assert await peer.market.records.termination_reason(agreement_id) == {
+        assert (await peer.market.records.termination(agreement_id)).reason == {
             "message": "enough",
             "code": 3,
         }

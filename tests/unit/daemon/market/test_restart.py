@@ -90,7 +90,7 @@ async def test_a_termination_is_told_to_a_node_that_was_down(nodes):
     await deal.requestor.market.agreements.terminate(agreement_id, {"message": "done"})
     deal.provider = await provider.start()
     await deal.state(deal.provider, agreement_id, "Terminated")
-    assert await deal.provider.market.records.termination_reason(agreement_id) == {"message": "done"}
+    assert (await deal.provider.market.records.termination(agreement_id)).reason == {"message": "done"}
 
 
 async def test_lost_messages_are_sent_again_and_taken_once(nodes, network):

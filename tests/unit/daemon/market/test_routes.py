@@ -166,7 +166,7 @@ async def test_clients_of_2020_are_understood(urls):
         async with old.delete(path) as answer:
             assert answer.status == 204
         async with old.post(path, json={"properties": NESTED, "constraints": CONSTRAINT}) as answer:
-            assert answer.status == 200
+            assert answer.status == 201
             own = await answer.json()
         assert own.startswith("R-")
         [asked] = await provider.market.offer_events(offer_id, timeout_s=5)
