@@ -13,6 +13,7 @@ as they cannot reach a provider's private data folder::
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -52,10 +53,13 @@ class Storage:
         where = str(self._base / "image")
         options = "loop,ro,nosuid,nodev"
         mount = commands.find("mount", "mount")
-        await commands.check(
-            *(mount, "-n", "-t", "squashfs", "-o", options, str(image), where),
-            doing=f"The image {image.name} is not a readable squashfs",
-        )
+        code, said = await commands.attempt([mount, "-n", "-t", "squashfs", "-o", options, str(image), where])
+        if code != 0:
+            raise RuntimeFailure(
+                f"The image {image.name} is not a readable squashfs.",
+                why=_reason(said),
+                next_step="Make it anew: gvmkit-build SOURCE --push.",
+            )
         namespace = kernel.open_user_namespace(FIRST_HOST_ID, ID_COUNT)
         try:
             kernel.mount_with_ids(where, str(self._base / "lower"), namespace)
@@ -119,3 +123,8 @@ class Storage:
 def _owned_folder(folder: Path, uid: int, gid: int) -> None:
     folder.mkdir(mode=0o755, exist_ok=True)
     os.chown(folder, uid, gid)
+
+
+def _reason(said: str) -> str:
+    """What mount(8) says, without the names of this machine's folders and devices."""
+    return re.sub(r" on /dev/loop\d+", "", said.partition("\n")[0].rpartition(": ")[2])
