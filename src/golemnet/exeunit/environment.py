@@ -15,6 +15,7 @@ from golemnet.exeunit.locations import parse_location
 from golemnet.exeunit.output import Emit, Outcome, follow
 from golemnet.exeunit.transfers import Progress, Transfers
 from golemnet.exeunit.volumes import Volumes
+from golemnet.exeunit.web import Internet
 from golemnet.model.task_package import TaskPackage, parse_task_package
 from golemnet.rest.client import Client
 from golemnet.runtime.driver import Driver, Process
@@ -30,13 +31,17 @@ class Environment:
         driver: a fresh one.
         images: the provider's cache.
         client: of the provider's daemon.
+        internet: as far as scripts may reach.
     """
 
-    def __init__(self, terms: Terms, driver: Driver, images: ImageCache, client: Client) -> None:
+    def __init__(
+        self, terms: Terms, driver: Driver, images: ImageCache, client: Client, internet: Internet
+    ) -> None:
         self._terms = terms
         self._driver = driver
         self._images = images
         self._client = client
+        self._internet = internet
         self._volumes = Volumes([])
         self._transfers: Transfers | None = None
         self._process: Process | None = None
@@ -46,7 +51,7 @@ class Environment:
         package = _package(self._terms.task_package)
         image = await self._images.get(package.sha3_224, package.url)
         self._volumes = Volumes(await self._driver.deploy(image, self._terms.limits, env))
-        self._transfers = Transfers(self._client, self._volumes)
+        self._transfers = Transfers(self._client, self._internet, self._volumes)
 
     async def start(self) -> None:
         """Bring the environment up. Raises GolemError."""

@@ -12,8 +12,8 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from golemnet.errors import GolemError
-from golemnet.exeunit import web
 from golemnet.exeunit.errors import CommandFailed
+from golemnet.exeunit.web import Internet
 from golemnet.image import gvmi
 from golemnet.image.client import RegistryClient
 from golemnet.image.errors import NotAnImage
@@ -22,13 +22,15 @@ from golemnet.runtime.driver import Image
 LOCK_TIMEOUT_S: Final = 1800.0
 LOCK_PAUSE_S: Final = 0.2
 MAX_LINK_BYTES: Final = 4096
+MAX_IMAGE_BYTES: Final = 32 * 1024**3
 
 
 class ImageCache:
-    """The folder ``directory``, shared by every ExeUnit of a provider."""
+    """The folder ``directory``, shared by every ExeUnit of a provider; ``internet`` reaches registries."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, internet: Internet) -> None:
         self._directory = directory
+        self._internet = internet
         directory.mkdir(parents=True, exist_ok=True)
 
     async def get(self, sha3_224: str, url: str) -> Image:
@@ -50,9 +52,9 @@ class ImageCache:
             if _is_file(path):
                 return
             try:
-                address = await _followed(url)
-                async with RegistryClient(address) as registry:
-                    await registry.download(address, sha3_224, path)
+                address = await self._followed(url)
+                async with RegistryClient(address, connector=await self._internet.connector()) as registry:
+                    await registry.download(address, sha3_224, path, MAX_IMAGE_BYTES)
             except (GolemError, ValueError, OSError) as error:
                 raise CommandFailed(
                     f"The image {sha3_224} could not be fetched from {url}.",
@@ -60,21 +62,20 @@ class ImageCache:
                     next_step="Check the image's hash, and that the registry has it.",
                 ) from error
 
-
-async def _followed(url: str) -> str:
-    """The address of the image itself: a ``.link`` is a text that holds it."""
-    if not urlsplit(url).path.endswith(".link"):
-        return url
-    async with web.fetch(url) as (content, _):
-        text = b""
-        async for chunk in content:
-            text += chunk
-            if len(text) > MAX_LINK_BYTES:
-                raise ValueError(f"{url} is too long for a link.")
-    lines = text.decode("ascii").split()
-    if not lines or urlsplit(lines[0]).scheme not in ("http", "https"):
-        raise ValueError(f"{url} does not hold the address of an image.")
-    return lines[0]
+    async def _followed(self, url: str) -> str:
+        """The address of the image itself: a ``.link`` is a text that holds it."""
+        if not urlsplit(url).path.endswith(".link"):
+            return url
+        async with self._internet.fetch(url) as (content, _):
+            text = b""
+            async for chunk in content:
+                text += chunk
+                if len(text) > MAX_LINK_BYTES:
+                    raise ValueError(f"{url} is too long for a link.")
+        lines = text.decode("ascii").split()
+        if not lines or urlsplit(lines[0]).scheme not in ("http", "https"):
+            raise ValueError(f"{url} does not hold the address of an image.")
+        return lines[0]
 
 
 def _read(path: Path) -> Image:

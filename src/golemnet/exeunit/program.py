@@ -16,6 +16,7 @@ from golemnet.exeunit.environment import Environment
 from golemnet.exeunit.image_cache import ImageCache
 from golemnet.exeunit.unit import ExeUnit
 from golemnet.exeunit.usage import Meter
+from golemnet.exeunit.web import Internet
 from golemnet.rest.client import DEFAULT_API_URL, Client
 from golemnet.runtime.selection import candidates, make_driver
 
@@ -37,7 +38,8 @@ def run(arguments: argparse.Namespace) -> int:
 async def _serve(arguments: argparse.Namespace) -> None:
     activity_id = _checked_id(arguments.activity_id)
     terms = read_terms(arguments.agreement)
-    images = ImageCache(arguments.cache_dir)
+    internet = Internet(os.environ.get("GOLEM_REGISTRY_URL"))
+    images = ImageCache(arguments.cache_dir, internet)
     driver = make_driver(arguments.runtime or candidates()[0], f"golem-{activity_id}", arguments.work_dir)
     api_url, app_key = os.environ.get("YAGNA_API_URL") or DEFAULT_API_URL, os.environ.get("YAGNA_APPKEY", "")
     async with Client(api_url, app_key) as client:
@@ -45,7 +47,7 @@ async def _serve(arguments: argparse.Namespace) -> None:
             activity_id,
             f"{api_url.rstrip('/')}/activity-api/v1/activity/{activity_id}/exeunit",
             app_key,
-            Environment(terms, driver, images, client),
+            Environment(terms, driver, images, client, internet),
             driver,
             Meter(terms.usage_vector),
             SystemClock(),

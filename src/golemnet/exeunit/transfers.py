@@ -7,10 +7,10 @@ from contextlib import asynccontextmanager
 from typing import BinaryIO
 
 from golemnet.errors import GolemError
-from golemnet.exeunit import web
 from golemnet.exeunit.errors import TransferFailed
 from golemnet.exeunit.locations import Inside, Location, Published, Web
 from golemnet.exeunit.volumes import Volumes
+from golemnet.exeunit.web import CHUNK_BYTES, Internet, chunks_of
 from golemnet.rest.client import Client
 
 Content = AsyncIterator[bytes]
@@ -22,11 +22,13 @@ class Transfers:
 
     Args:
         client: of the provider's own daemon.
+        internet: as far as scripts may reach.
         volumes: of the deployed environment.
     """
 
-    def __init__(self, client: Client, volumes: Volumes) -> None:
+    def __init__(self, client: Client, internet: Internet, volumes: Volumes) -> None:
         self._client = client
+        self._internet = internet
         self._volumes = volumes
 
     async def move(self, source: Location, target: Location, progress: Progress | None = None) -> None:
@@ -51,7 +53,7 @@ class Transfers:
                 async with self._open_published(node_id, file_id) as opened:
                     yield opened
             case Web(url):
-                async with web.fetch(url) as opened:
+                async with self._internet.fetch(url) as opened:
                     yield opened
 
     @asynccontextmanager
@@ -59,7 +61,7 @@ class Transfers:
         name = f"gftp://{node_id}/{file_id}"
         try:
             async with self._client.gsb.read_file(node_id, file_id) as answer:
-                yield web.chunks_of(answer, name), answer.content_length
+                yield chunks_of(answer, name), answer.content_length
         except TransferFailed:
             raise
         except GolemError as error:
@@ -73,7 +75,7 @@ class Transfers:
             case Published(node_id, file_id):
                 await self._publish(node_id, file_id, content, size)
             case Web(url):
-                await web.send(url, content, size or 0)
+                await self._internet.send(url, content, size or 0)
 
     async def _publish(self, node_id: str, file_id: str, content: Content, size: int | None) -> None:
         try:
@@ -100,7 +102,7 @@ async def _chunks(file: BinaryIO, size: int) -> Content:
     """Exactly ``size`` bytes, whatever the payload does to the file meanwhile."""
     left = size
     while left:
-        chunk = file.read(min(web.CHUNK_BYTES, left))
+        chunk = file.read(min(CHUNK_BYTES, left))
         if not chunk:
             raise TransferFailed("The file became shorter while it was sent.")
         left -= len(chunk)

@@ -30,16 +30,24 @@ class RegistryClient:
     Args:
         url: origin of the service.
         token: needed by ``push`` alone.
+        connector: makes the connections; aiohttp's own if None.
     """
 
-    def __init__(self, url: str = DEFAULT_URL, token: str | None = None) -> None:
+    def __init__(
+        self,
+        url: str = DEFAULT_URL,
+        token: str | None = None,
+        *,
+        connector: aiohttp.BaseConnector | None = None,
+    ) -> None:
         self._url = url.rstrip("/")
         self._token = token
+        self._connector = connector
         self._http: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=10.0, sock_read=STALL_TIMEOUT_S)
-        self._http = aiohttp.ClientSession(timeout=timeout)
+        self._http = aiohttp.ClientSession(connector=self._connector, timeout=timeout)
         return self
 
     async def __aexit__(
@@ -65,17 +73,17 @@ class RegistryClient:
         except (aiohttp.ClientError, TimeoutError) as error:
             raise self._unreachable(error) from error
 
-    async def download(self, url: str, sha3: str, target: Path) -> Path:
+    async def download(self, url: str, sha3: str, target: Path, max_bytes: int | None = None) -> Path:
         """Fetch the image at ``url`` to ``target``, continuing what an attempt has left in ``<target>.part``.
 
         Raises:
             WrongContent: it does not have the hash ``sha3``; nothing is kept.
-            RegistryError: it broke off ``ATTEMPTS`` times.
+            RegistryError: it broke off ``ATTEMPTS`` times, or is longer than ``max_bytes``.
         """
         part = target.with_name(target.name + ".part")
         for attempt in range(1, ATTEMPTS + 1):
             try:
-                await self._fetch(url, part)
+                await self._fetch(url, part, max_bytes)
                 break
             except (aiohttp.ClientError, TimeoutError) as error:
                 if attempt == ATTEMPTS:
@@ -103,7 +111,7 @@ class RegistryClient:
         except (aiohttp.ClientError, TimeoutError) as error:
             raise self._unreachable(error) from error
 
-    async def _fetch(self, url: str, part: Path) -> None:
+    async def _fetch(self, url: str, part: Path, max_bytes: int | None) -> None:
         have = _size(part)
         headers = {"Range": f"bytes={have}-"} if have else {}
         async with self._session.get(url, headers=headers) as answer:
@@ -113,7 +121,7 @@ class RegistryClient:
             if answer.status not in (200, 206):
                 raise UnknownImage(f"{url} answers {answer.status}.")
             with part.open("ab" if answer.status == 206 else "wb") as file:
-                await _save(answer, file)
+                await _save(answer, file, max_bytes)
 
     async def _info(self, answer: aiohttp.ClientResponse, name: str) -> ImageInfo:
         if answer.status == 404:
@@ -152,8 +160,11 @@ def _size(part: Path) -> int:
     return part.stat().st_size if part.exists() else 0
 
 
-async def _save(answer: aiohttp.ClientResponse, file: BinaryIO) -> None:
+async def _save(answer: aiohttp.ClientResponse, file: BinaryIO, max_bytes: int | None) -> None:
     async for chunk in answer.content.iter_chunked(_CHUNK):
+        if max_bytes is not None and file.tell() + len(chunk) > max_bytes:
+            file.truncate(0)
+            raise RegistryError(f"The image at {answer.url} has more than {max_bytes} bytes.")
         file.write(chunk)
 
 

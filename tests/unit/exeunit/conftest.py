@@ -232,7 +232,8 @@ class Unit:
         ]
 
     def _environment(self) -> dict[str, str]:
-        return {**os.environ, "YAGNA_API_URL": self.daemon.url, "YAGNA_APPKEY": KEY}
+        url = self.daemon.url
+        return {**os.environ, "YAGNA_API_URL": url, "YAGNA_APPKEY": KEY, "GOLEM_REGISTRY_URL": url}
 
     def _agreement(self) -> dict:
         offer = {

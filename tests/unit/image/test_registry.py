@@ -112,3 +112,12 @@ def test_adopted_image_is_there(image: Path, tmp_path: Path):
     sha3 = store.adopt(image)
     store.set_tag("demo/small", sha3)
     assert store.path(store.tagged("demo/small:latest")).samefile(image)
+
+
+async def test_an_image_that_is_too_long_is_not_kept(url: str, image: Path, tmp_path: Path):
+    async with RegistryClient(url, "secret") as client:
+        info = await client.push(image)
+        with pytest.raises(RegistryError, match="more than 1000000 bytes"):
+            await client.download(info.http, info.sha3, tmp_path / "copy", 1_000_000)
+    assert not (tmp_path / "copy").exists()
+    assert (tmp_path / "copy.part").stat().st_size == 0
