@@ -89,6 +89,7 @@ def script_environment(choices: Choices, layout: Layout, ports: Ports, keys: Sec
     """The variables that a requestor's script needs to use the network."""
     return {
         "YAGNA_API_URL": api_url(ports, REQUESTOR),
+        **_service_urls(api_url(ports, REQUESTOR)),
         "YAGNA_APPKEY": keys.app_keys[REQUESTOR],
         "YAGNA_SUBNET": choices.subnet,
         "YAGNA_DATADIR": str(layout.node(REQUESTOR)),
@@ -107,6 +108,12 @@ def api_url(ports: Ports, node: str) -> str:
 def registry_url(ports: Ports) -> str:
     """Where the registry listens."""
     return f"http://{HOST}:{ports.registry}"
+
+
+def _service_urls(api: str) -> dict[str, str]:
+    """What clients up to 2021 read instead of the one address."""
+    services = ("market", "payment", "activity")
+    return {f"YAGNA_{service.upper()}_URL": f"{api}/{service}-api/v1" for service in services}
 
 
 def _chain(layout: Layout, ports: Ports) -> ProcessPlan:

@@ -44,6 +44,10 @@ def test_script_uses_the_requestor():
     environment = script_environment(Choices(2, "here"), LAYOUT, PORTS, SECRETS)
     assert environment["YAGNA_APPKEY"] == SECRETS.app_keys["requestor"]
     assert environment["YAGNA_API_URL"] == "http://127.0.0.1:3"
+    # yapapi 0.1 to 0.5 know these three only.
+    assert environment["YAGNA_MARKET_URL"] == "http://127.0.0.1:3/market-api/v1"
+    assert environment["YAGNA_PAYMENT_URL"] == "http://127.0.0.1:3/payment-api/v1"
+    assert environment["YAGNA_ACTIVITY_URL"] == "http://127.0.0.1:3/activity-api/v1"
     assert environment["YAGNA_SUBNET"] == "here"
 
 
