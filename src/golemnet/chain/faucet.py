@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+
+from golemnet.chain.chain_file import FaucetAccount
 from golemnet.chain.contract import Contract
-from golemnet.chain.errors import ChainError, NoChain
+from golemnet.chain.errors import ChainError, NoChain, NonceTaken
 from golemnet.chain.ethereum import Ethereum, Receipt
 from golemnet.chain.mined import mined
 
 GIVE_TIMEOUT_S = 30.0
+ATTEMPTS = 50
 
 
 async def give(chain: Ethereum, receiver: str) -> Receipt:
@@ -24,8 +28,16 @@ async def give(chain: Ethereum, receiver: str) -> Receipt:
             next_step=f"Send tokens and gas to {receiver} yourself.",
         )
     data = Contract.load("token").call("give", receiver)
-    hash_ = await chain.send_unlocked(faucet.address, chain.file.token, data, faucet.gas_wei)
+    hash_ = await _sent(chain, faucet, data)
     receipt = await mined(chain, hash_, GIVE_TIMEOUT_S)
     if not receipt.succeeded:
         raise ChainError(f"The faucet's transaction {hash_} has failed.")
     return receipt
+
+
+async def _sent(chain: Ethereum, faucet: FaucetAccount, data: bytes) -> str:
+    """The hash of the faucet's transaction; when many ask at once, its node may number two of them alike."""
+    for _ in range(ATTEMPTS):
+        with contextlib.suppress(NonceTaken):
+            return await chain.send_unlocked(faucet.address, chain.file.token, data, faucet.gas_wei)
+    raise ChainError(f"The faucet of the chain at {chain.file.rpc_url} is too busy.", next_step="Try again.")

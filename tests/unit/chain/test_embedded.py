@@ -71,6 +71,17 @@ async def test_faucet_gives_tokens_and_gas(payer):
     assert await payer.chain.gas_balance(payer.address) == 10 * GLM
 
 
+async def test_faucet_gives_to_many_who_ask_at_once(anvil):
+    chains = [Ethereum(anvil.file) for _ in range(40)]
+    receivers = [Account.create().address.lower() for _ in chains]
+
+    await asyncio.gather(*(give(chain, who) for chain, who in zip(chains, receivers, strict=True)))
+
+    balances = [await chains[0].token_balance(who) for who in receivers]
+    assert balances == [1000 * GLM] * len(receivers)
+    await asyncio.gather(*(chain.close() for chain in chains))
+
+
 async def test_batch_pays_everybody_in_one_transaction(payer):
     receipt = await payer.batches().pay("batch-1", [Payout(BOB, 3), Payout(CAROL, 4)], 10)
 
