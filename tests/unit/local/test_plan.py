@@ -1,10 +1,12 @@
 """What a local network consists of."""
 
+import socket
 from pathlib import Path
 
 import pytest
 
 from golemnet.errors import GolemError
+from golemnet.local import ports
 from golemnet.local.layout import Layout
 from golemnet.local.plan import Choices, Ports, new_secrets, node_names, plan_network, script_environment
 from golemnet.local.ports import free_ports
@@ -59,6 +61,21 @@ def test_known_keys_stay():
 
 def test_free_ports_differ():
     assert len(set(free_ports(20))) == 20
+
+
+def test_a_free_port_is_not_one_that_an_outgoing_connection_may_take():
+    lowest, _ = Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()
+    assert all(1024 < port < int(lowest) for port in free_ports(50))
+
+
+def test_a_port_in_use_is_not_free(monkeypatch: pytest.MonkeyPatch):
+    first, second = sorted(free_ports(2))
+    monkeypatch.setattr(ports, "PORTS", range(first, second + 1, second - first))
+    with socket.socket() as taken:
+        taken.bind((ports.HOST, first))
+        assert free_ports(1) == [second]
+        with pytest.raises(GolemError, match="no 2 free ports"):
+            free_ports(2)
 
 
 def test_secrets_are_kept_and_private(tmp_path: Path):
