@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final, NoReturn
 
 from golemnet.runtime import kernel
-from golemnet.runtime.cgroups import UNIFIED_OF_HYBRID, is_hybrid
+from golemnet.runtime.cgroups import ROOT, UNIFIED, is_hybrid
 
 STAGE: Final = Path("/run/golem")
 """Where the cage mounts: a small tmpfs that only the cage sees and every user in it can reach."""
@@ -54,9 +54,10 @@ def _make_mounts_private() -> None:
     kernel.mount("proc", "/proc", "proc", kernel.MS_NOSUID | kernel.MS_NODEV | kernel.MS_NOEXEC)
     STAGE.mkdir(mode=0o755, exist_ok=True)
     kernel.mount("golem", str(STAGE), "tmpfs", kernel.MS_NOSUID | kernel.MS_NODEV, "mode=755,size=1m")
-    if is_hybrid(Path("/sys/fs/cgroup")):
-        # crun refuses hybrid trees; without the v2 half it sees plain v1, where the controllers are
-        kernel.unmount(UNIFIED_OF_HYBRID)
+    if is_hybrid():
+        # crun refuses hybrid trees; without the v2 half it sees plain v1, where the controllers are. It
+        # makes folders in the place of that half, which must not be the host's.
+        kernel.mount("golem", str(ROOT / UNIFIED), "tmpfs", kernel.MS_NOSUID | kernel.MS_NODEV, "size=1m")
 
 
 def _guard(child: int) -> NoReturn:

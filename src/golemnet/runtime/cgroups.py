@@ -10,7 +10,7 @@ from pathlib import Path
 from golemnet.runtime.driver import Usage
 
 ROOT = Path("/sys/fs/cgroup")
-UNIFIED_OF_HYBRID = "/sys/fs/cgroup/unified"
+UNIFIED = "unified"
 PARENT = "golem"
 REMOVAL_TIMEOUT_S = 2.0
 LOOK_S = 0.005
@@ -18,7 +18,7 @@ LOOK_S = 0.005
 
 def is_hybrid(root: Path = ROOT) -> bool:
     """Whether version 1 controllers and a version 2 tree are mounted side by side."""
-    return (root / "unified" / "cgroup.procs").exists() and not (root / "cgroup.controllers").exists()
+    return (root / UNIFIED / "cgroup.procs").exists() and not (root / "cgroup.controllers").exists()
 
 
 def is_unified(root: Path = ROOT) -> bool:
@@ -31,7 +31,8 @@ def groups_of(container: str, root: Path = ROOT) -> list[Path]:
     if is_unified(root):
         candidates = [root / PARENT / container]
     else:
-        candidates = [controller / PARENT / container for controller in sorted(root.glob("*/"))]
+        controllers = [folder for folder in sorted(root.glob("*/")) if folder.name != UNIFIED]
+        candidates = [controller / PARENT / container for controller in controllers]
     return [folder for folder in candidates if folder.is_dir()]
 
 

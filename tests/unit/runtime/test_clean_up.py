@@ -50,8 +50,11 @@ def test_a_folder_without_an_environment_is_nobodys(tmp_path: Path) -> None:
     assert tmp_path.exists()
 
 
+ROOT_ONLY = pytest.mark.skipif(os.geteuid() != 0, reason="control groups need root")
+
+
 @pytest.mark.privileged
-@pytest.mark.skipif(os.geteuid() != 0, reason="control groups need root")
+@ROOT_ONLY
 def test_the_control_groups_of_a_killed_container_are_removed(laboratory) -> None:
     container = f"test-{laboratory.name}"
     body = UP + "await asyncio.Event().wait()"
@@ -63,3 +66,15 @@ def test_the_control_groups_of_a_killed_container_are_removed(laboratory) -> Non
         clean_up_after(laboratory.work_dir)
     assert groups_of(container) == []
     assert not laboratory.work_dir.exists()
+
+
+@pytest.mark.privileged
+@ROOT_ONLY
+def test_nothing_is_left_below_the_mounts_of_control_groups(laboratory, tmp_path: Path) -> None:
+    laboratory.run("crun", UP + "print('', end='', flush=True)")
+    below = tmp_path / "below"
+    below.mkdir()
+    # without what is mounted on it
+    look = f"mount --bind /sys/fs/cgroup {below} && find {below} -name test-{laboratory.name}"
+    found = subprocess.run(["unshare", "-m", "sh", "-c", look], capture_output=True, text=True, check=True)
+    assert found.stdout == ""
