@@ -48,17 +48,17 @@ class HostProcess:
         return code if code >= 0 else 128 - code
 
     async def kill(self) -> None:
-        """End it at once; harmless when it has ended."""
+        """End it at once; harmless when it has ended. What it has started may live on, and write."""
         if self.ended:
             return
         inner = self._inner_pid()
         if inner is not None:
             _kill(inner)
-            if await self._ends_in_time():
+            if await has_ended(self._process.pid, KILL_TIMEOUT_S):
                 return
         if not self.ended:
             self._process.kill()
-            await self._process.wait()
+            await has_ended(self._process.pid, KILL_TIMEOUT_S)
 
     def _inner_pid(self) -> int | None:
         try:
@@ -66,12 +66,23 @@ class HostProcess:
         except (OSError, ValueError):
             return None
 
-    async def _ends_in_time(self) -> bool:
-        try:
-            await asyncio.wait_for(self._process.wait(), KILL_TIMEOUT_S)
-        except TimeoutError:
-            return False
+
+async def has_ended(process: int, timeout_s: float) -> bool:
+    """Wait for the end of a process alone: asyncio waits for that of all who hold its output, too."""
+    try:
+        descriptor = os.pidfd_open(process)
+    except ProcessLookupError:
         return True
+    loop, ended = asyncio.get_running_loop(), asyncio.Event()
+    loop.add_reader(descriptor, ended.set)
+    try:
+        await asyncio.wait_for(ended.wait(), timeout_s)
+        return True
+    except TimeoutError:
+        return False
+    finally:
+        loop.remove_reader(descriptor)
+        os.close(descriptor)
 
 
 async def becomes(process: int, name: str, timeout_s: float) -> bool:

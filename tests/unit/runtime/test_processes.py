@@ -1,17 +1,19 @@
-"""Waiting for a process to become the program that it is to be."""
+"""The beginning and the end of processes, as the host sees them."""
 
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 from asyncio.subprocess import PIPE, Process
 
-from golemnet.runtime.processes import becomes
+from golemnet.runtime.processes import HostProcess, becomes, has_ended
 
 TIMEOUT_S = 20.0
 
 
 async def shell(script: str) -> Process:
-    return await asyncio.create_subprocess_exec("/bin/sh", "-c", script, stdin=PIPE)
+    return await asyncio.create_subprocess_exec("/bin/sh", "-c", script, stdin=PIPE, stdout=PIPE)
 
 
 async def test_a_process_is_waited_for_until_it_runs_the_program() -> None:
@@ -32,4 +34,18 @@ async def test_a_process_that_ends_before_is_not_waited_for() -> None:
     process = await shell("exit 0")
     async with asyncio.timeout(TIMEOUT_S / 2):
         assert not await becomes(process.pid, "sleep", TIMEOUT_S)
+        await process.wait()
+
+
+async def test_a_command_is_killed_though_others_hold_its_output() -> None:
+    process = await shell("sleep 60 & echo $!; wait")
+    assert process.stdout is not None
+    child = int(await process.stdout.readline())
+    try:
+        async with asyncio.timeout(TIMEOUT_S / 2):
+            await HostProcess(process).kill()
+        assert await has_ended(process.pid, TIMEOUT_S)
+        assert not await has_ended(child, 0.05)
+    finally:
+        os.kill(child, signal.SIGKILL)
         await process.wait()
