@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from provider_doors import EXPIRES, NOW, Daemon, agreement, cost
 
+from golemnet.provider import exe_units
 from golemnet.provider.bookkeeping import Bookkeeping
 from golemnet.provider.deal import ActivityUnwanted, ActivityWanted, Deal, NoteAnswered, Over, UnitEnded
 from golemnet.provider.exe_units import Workshop
@@ -185,6 +186,15 @@ async def test_a_second_activity_at_once_is_refused_and_costs_nothing(tmp_path):
     assert here.daemon.invoices["agreement"].activity_ids == ["x"]
 
 
+async def test_the_unit_of_an_activity_that_is_not_wanted_any_more_is_stopped(tmp_path, monkeypatch):
+    monkeypatch.setattr(exe_units, "STOP_S", 0.02)
+    async with work(tmp_path, demand=SINGLE) as here:
+        await begin(here)
+        here.deal.tell(ActivityUnwanted("unknown"))
+        here.deal.tell(ActivityUnwanted("x"))
+        assert (await here.over()).code == "Success"
+
+
 async def test_an_activity_that_cannot_be_started_is_refused(tmp_path):
     async with work(tmp_path) as here:
         await here.hear(ActivityWanted("../x"))
@@ -212,7 +222,8 @@ async def test_an_activity_that_has_not_counted_yet_owes_no_note(tmp_path):
         here.daemon.usage["x"] = [1.0, 0.0]
         await here.pass_time(30)
         due = here.clock.now() + timedelta(seconds=60)
-        assert [note.payment_due_date for note in here.daemon.notes] == [due]
+        await here.pass_time(30)
+        assert [note.payment_due_date for note in here.daemon.notes] == [due, None]
 
 
 @pytest.mark.parametrize(

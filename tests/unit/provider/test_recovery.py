@@ -76,6 +76,15 @@ async def test_an_agreement_that_had_ended_gets_its_invoice_only(provider):
     assert (provider.record().state, provider.record().reason) == (State.INVOICED, "Success")
 
 
+async def test_an_invoice_is_not_sent_again(provider):
+    provider.daemon.has_agreement(agreement(), "x")
+    await provider.start_agent()
+    provider.daemon.terminated.clear()
+    sent = list(provider.daemon.sent)
+    await provider.start_agent()
+    assert provider.daemon.sent == sent
+
+
 async def test_an_agreement_that_cannot_be_closed_does_not_keep_others_open(provider):
     lost = agreement("lost")
     await Journal(provider.path).add(approval(lost, NOW))
@@ -90,6 +99,7 @@ async def test_of_many_activities_none_is_forgotten(provider):
     activities = [f"x{number}" for number in range(250)]
     provider.daemon.usage = {each: [1.0, 0.0] for each in activities}
     provider.daemon.has_agreement(agreement(), *activities)
+    provider.daemon.usage["y"] = [5.0, 0.0]
     provider.daemon.has_agreement(agreement("other"), "y")
     await provider.start_agent()
     assert provider.daemon.invoices["agreement"].amount == cost(*[[1.0, 0.0]] * 250)

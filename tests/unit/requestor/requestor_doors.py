@@ -141,11 +141,11 @@ class PaymentDoor:
 class MarketDoor:
     """The market of one daemon. Its providers agree to every demand; the refusing ones do not sign.
 
-    A provider offers again as soon as its agreement has ended.
+    A provider offers again as soon as its agreement has ended, unless it is one that leaves.
     """
 
     def __init__(self, *providers: str, refusing: tuple[str, ...] = ()):
-        self.refusing = refusing
+        self.refusing, self.leaving = refusing, tuple[str, ...]()
         self.rejected: dict[str, dict] = {}
         self.countered: list[str] = []
         self.ended: list[str] = []
@@ -224,7 +224,8 @@ class MarketDoor:
 
     async def terminate_agreement(self, agreement_id, reason):
         self.ended.append(agreement_id)
-        self.offer(self.provider_of(agreement_id))
+        if self.provider_of(agreement_id) not in self.leaving:
+            self.offer(self.provider_of(agreement_id))
 
 
 class ActivityDoor:
@@ -234,6 +235,7 @@ class ActivityDoor:
         self._market, self._fate = market, fate
         self._providers: dict[str, str] = {}
         self._batches: dict[str, list[dict]] = {}
+        self._begun: set[str] = set()
         self.created: list[str] = []
         self.destroyed: list[str] = []
 
@@ -244,6 +246,9 @@ class ActivityDoor:
         return activity_id
 
     async def exec(self, activity_id, commands):
+        is_first = activity_id not in self._begun
+        assert ({"deploy": {}} in commands) is is_first, "a container is set up once"
+        self._begun.add(activity_id)
         batch_id = f"batch {len(self._batches)}"
         self._batches[batch_id] = commands
         return batch_id

@@ -114,6 +114,8 @@ async def test_the_task_of_a_provider_that_is_lost_goes_to_another():
     async with job(tasks=range(4), fate={"ann": "lost", "bob": "ok"}.get) as here:
         assert sorted(number for number, _ in await here.results()) == [0, 1, 2, 3]
 
+    retried = [each.data for each in here.events if isinstance(each, TaskRetried)]
+    assert len(retried) == len(set(retried)), "a task came back to where it was lost"
     lost = [each for each in here.events if isinstance(each, ProviderGone)]
     assert {each.provider_name for each in lost} == {"ann"}
     assert lost[0].problem.startswith("The provider is lost. The provider does not answer.")
@@ -129,6 +131,17 @@ async def test_a_task_that_fails_everywhere_fails_the_run_and_says_what_happened
     assert {name for name in ("ann", "bob", "eve") if name in failure.value.why} == set(providers)
     assert {"fails": "no such file", "lost": "The provider does not answer."}[fate] in failure.value.why
     assert sum(isinstance(each, TaskRetried) for each in here.events) == MAX_ATTEMPTS
+
+
+async def test_a_task_comes_back_to_a_provider_when_the_only_other_one_has_left():
+    fates = {"ann": ["fails"], "bob": ["lost"]}
+
+    def fate(provider):
+        return fates[provider].pop() if fates[provider] else "ok"
+
+    async with job(tasks=range(2), fate=fate) as here:
+        here.market_door.leaving = ("bob",)
+        assert sorted(number for number, _ in await here.results()) == [0, 1]
 
 
 async def test_a_script_may_catch_a_command_that_failed_and_reject_the_task():
