@@ -106,10 +106,11 @@ class Link:
             await asyncio.wait({writer, reader}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             self.connected.clear()
-            for task in (writer, reader):
-                task.cancel()
-            await asyncio.gather(writer, reader, return_exceptions=True)
+            writer.cancel()
+            # before the reader ends: when nobody listens any more, aiohttp hangs up in the middle
             await _close(socket)
+            reader.cancel()
+            await asyncio.gather(writer, reader, return_exceptions=True)
 
     async def _write(self, socket: aiohttp.ClientWebSocketResponse) -> None:
         while True:
