@@ -62,8 +62,13 @@ def usage_is_a_vector(document: Document) -> None:
     properties["usageCounterVector"] = {"type": "array", "items": {"type": "number"}}
 
 
+def platforms_are_objects(document: Document) -> None:
+    """The long form of a platform has no type, so that a text would fit both forms of which one must fit."""
+    document["components"]["schemas"]["PaymentPlatform"]["type"] = "object"
+
+
 AMENDMENTS: dict[str, tuple[Callable[[Document], None], ...]] = {
     "market-api": (approval_is_a_word, list_entries_are_not_events),
     "activity-api": (provider_events_are_tagged, next_state_may_be_null, binary_output_is_a_list),
-    "payment-api": (usage_is_a_vector,),
+    "payment-api": (usage_is_a_vector, platforms_are_objects),
 }

@@ -14,7 +14,7 @@ from aiohttp.typedefs import Handler, Middleware
 from golemnet.daemon.identity.service import Identities
 from golemnet.daemon.routes.codec import IDENTITY, IS_OWNER, KEY_NAME
 from golemnet.errors import GolemError
-from golemnet.rest.errors import InternalError, body_of, status_of
+from golemnet.rest.errors import InternalError, Unauthorized, body_of, status_of
 
 MAX_BODY_BYTES = 4 * 1024 * 1024
 KEEP_ALIVE_S = 60.0
@@ -118,24 +118,21 @@ def _authentication(identities: Identities) -> Middleware:
         request[IDENTITY] = identities.node_id
         request[KEY_NAME] = OWNER_KEY_NAME
         if not request[IS_OWNER] and request.path not in OPEN_PATHS:
-            refusal = _check_key(request, identities)
-            if refusal:
-                return web.Response(status=401, text=refusal)
+            _check_key(request, identities)
         return await handler(request)
 
     return authenticate
 
 
-def _check_key(request: web.Request, identities: Identities) -> str | None:
-    """Why the request's key is not good; None if it is, and then the request carries its name."""
+def _check_key(request: web.Request, identities: Identities) -> None:
+    """Give the request the name of its key; Unauthorized if there is none, or nobody knows it."""
     key = _bearer(request)
     if not key:
-        return "Missing application key"
+        raise Unauthorized("Missing application key")
     known = identities.authenticate(key)
     if known is None:
-        return "Invalid application key"
+        raise Unauthorized("Invalid application key")
     request[KEY_NAME] = known.name
-    return None
 
 
 def _bearer(request: web.Request) -> str:

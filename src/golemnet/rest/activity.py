@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+import msgspec
+
 from golemnet.rest.wire import Wire
 
 PREFIX = "/activity-api/v1"
@@ -17,7 +19,7 @@ class CreateActivityRequest(Wire):
     requestor_pub_key: str | None = None
 
 
-class CreateActivityResult(Wire):
+class CreateActivityResult(Wire, omit_defaults=True):
     """The answer to the modern form; ``credentials`` exist on SGX nodes only."""
 
     activity_id: str
@@ -30,7 +32,7 @@ class ExeScriptRequest(Wire):
     text: str
 
 
-class ExeScriptCommandResult(Wire):
+class ExeScriptCommandResult(Wire, omit_defaults=True):
     """The outcome of one command of a batch; ``result`` is Ok or Error.
 
     ``stdout`` and ``stderr`` are a text, or a list of byte values where binary capture was asked for.
@@ -42,7 +44,8 @@ class ExeScriptCommandResult(Wire):
     stdout: str | list[int] | None = None
     stderr: str | list[int] | None = None
     message: str | None = None
-    is_batch_finished: bool = False
+    # By a factory: a default value would be left out.
+    is_batch_finished: bool = msgspec.field(default_factory=bool)
 
 
 class RuntimeEvent(Wire, rename=None):
@@ -54,7 +57,7 @@ class RuntimeEvent(Wire, rename=None):
     kind: dict[str, Any]
 
 
-class ActivityState(Wire):
+class ActivityState(Wire, omit_defaults=True):
     """``state`` is [current, next or null] of New, Initialized, Deployed, Ready, Terminated, Unresponsive."""
 
     state: tuple[str, str | None]
@@ -67,11 +70,11 @@ class ActivityState(Wire):
         return self.state[0]
 
 
-class ActivityUsage(Wire):
+class ActivityUsage(Wire, omit_defaults=True):
     """Counters in the order of the agreement's usage vector; ``timestamp`` in seconds since 1970."""
 
     current_usage: list[float] | None = None
-    timestamp: int = 0
+    timestamp: int = msgspec.field(default_factory=int)
 
 
 class ExeScriptCommandState(Wire, omit_defaults=True):

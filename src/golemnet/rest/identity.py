@@ -27,7 +27,7 @@ class VersionInfo(Wire, omit_defaults=True):
     implementation: str | None = None
 
 
-class VersionResponse(Wire):
+class VersionResponse(Wire, omit_defaults=True):
     """``GET /version/get``."""
 
     current: VersionInfo

@@ -33,7 +33,7 @@ class PaymentPlatform(Wire):
     token: str | None = None
 
 
-class Deposit(Wire):
+class Deposit(Wire, omit_defaults=True):
     """A deposit on the chain that an allocation may draw from."""
 
     id: str
@@ -61,7 +61,7 @@ class AllocationUpdate(MoneyWire):
     deposit: Deposit | None = None
 
 
-class Allocation(MoneyWire):
+class Allocation(MoneyWire, omit_defaults=True):
     """Funds reserved for payments; remaining = total - spent."""
 
     allocation_id: str
@@ -72,7 +72,8 @@ class Allocation(MoneyWire):
     remaining_amount: Decimal
     timestamp: datetime
     timeout: datetime | None = None
-    make_deposit: bool = False
+    # By a factory: a default value would be left out, and clients insist on this one.
+    make_deposit: bool = msgspec.field(default_factory=bool)
     deposit: Deposit | None = None
     extend_timeout: int | None = None
 
@@ -100,7 +101,7 @@ class NewDebitNote(MoneyWire):
     payment_due_date: datetime | None = None
 
 
-class DebitNote(MoneyWire):
+class DebitNote(MoneyWire, omit_defaults=True):
     """A debit note; payable in the middle of an agreement only if ``payment_due_date`` is set."""
 
     debit_note_id: str

@@ -69,11 +69,17 @@ class Activities:
             for activity in await self.provider.live():
                 self._spawn(self.provider.watch(activity.activity_id, RESTART_GRACE_S))
             ready.set()
-            await asyncio.Event().wait()
+            try:
+                await asyncio.Event().wait()
+            finally:
+                self._tasks = None
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        assert self._tasks is not None
-        self._tasks.create_task(_reported(work))
+        """Do ``work`` beside everything else; a node that stops begins nothing any more."""
+        if self._tasks is None:
+            work.close()
+        else:
+            self._tasks.create_task(_reported(work))
 
     # -- programs ------------------------------------------------------------------------------------------
 

@@ -33,6 +33,7 @@ from golemnet.rest.activity import (
     ExeScriptRequest,
     ProviderEvent,
 )
+from golemnet.rest.errors import BadRequest
 from golemnet.rest.exeunit import MAX_FRAME_BYTES, ToUnit, decode_from_unit, encode_frame
 from golemnet.rest.wire import encode
 
@@ -54,6 +55,7 @@ def routes(activities: Activities) -> list[web.RouteDef]:
         web.post(f"{PREFIX}/activity", handlers.create_activity),
         web.get(f"{PREFIX}/activity", handlers.list_activities),
         web.post(f"{PREFIX}/activity/{{id}}/exec", handlers.exec),
+        web.post(f"{PREFIX}/activity/{{id}}/encrypted", handlers.call_encrypted),
         web.get(f"{PREFIX}/activity/{{id}}/exec/{{batch_id}}", handlers.get_exec_batch_results),
         web.delete(f"{PREFIX}/activity/{{id}}", handlers.destroy_activity),
         web.get(f"{PREFIX}/activity/{{id}}/state", handlers.get_activity_state),
@@ -78,9 +80,8 @@ class _Handlers:
         timeout_s = timeout_of(request, CREATE_S)
         activity_id = await self._activities.create(identity_of(request), agreement_id, timeout_s)
         # Clients of 2020 send the bare id and read a bare id; others get an object for an object.
-        return answer(
-            activity_id if isinstance(wanted, str) else CreateActivityResult(activity_id=activity_id)
-        )
+        shown = activity_id if isinstance(wanted, str) else CreateActivityResult(activity_id=activity_id)
+        return answer(shown, status=201)
 
     async def list_activities(self, request: web.Request) -> web.Response:
         return answer(await self._activities.ids(request.query.get("agreementId")))
@@ -88,6 +89,10 @@ class _Handlers:
     async def exec(self, request: web.Request) -> web.Response:
         script = await body_of(request, ExeScriptRequest)
         return answer(await self._activities.exec(_id(request), script.text))
+
+    async def call_encrypted(self, request: web.Request) -> web.Response:
+        await self._activities.agreement_of(_id(request))
+        raise BadRequest("The activity runs outside an enclave.", next_step="Send its commands to exec.")
 
     async def get_exec_batch_results(self, request: web.Request) -> web.StreamResponse:
         batch_id = request.match_info["batch_id"]

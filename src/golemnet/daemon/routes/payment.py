@@ -7,22 +7,26 @@ Clients of 2020 use the same operations under ``/requestor`` and ``/provider``, 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from aiohttp import web
 
 from golemnet.daemon.payment import views
+from golemnet.daemon.payment.accounts import DriverStatusProperty
+from golemnet.daemon.payment.platforms import Platform, parse_platform
 from golemnet.daemon.payment.service import Payments
 from golemnet.daemon.payment.store import DEBIT_NOTE, INVOICE, PROVIDER, REQUESTOR, Claim
 from golemnet.daemon.routes.codec import after_of, answer, body_of, limit_of, timeout_of
 from golemnet.rest.payment import (
     PREFIX,
     Acceptance,
+    Allocation,
     AllocationUpdate,
     InitAccount,
     NewAllocation,
     NewDebitNote,
     NewInvoice,
+    Payment,
     Rejection,
 )
 
@@ -30,6 +34,7 @@ ACK_TIMEOUT_S = 15.0
 REQUESTOR_EVENTS = "RECEIVED,CANCELLED"
 PROVIDER_EVENTS = "ACCEPTED,REJECTED,SETTLED,CANCELLED"
 
+Dated = TypeVar("Dated", Allocation, Payment)
 Handler = Callable[[web.Request], Awaitable[web.Response]]
 
 
@@ -92,7 +97,9 @@ def _allocation_routes(payments: Payments) -> Table:
         return answer(views.allocation(made), status=201)
 
     async def get_allocations(request: web.Request) -> web.Response:
-        return answer([views.allocation(each) for each in await allocations.all()])
+        shown = [views.allocation(each) for each in await allocations.all()]
+        asked = request.query.get("paymentPlatform")
+        return answer(_window(request, [each for each in shown if asked in (None, each.payment_platform)]))
 
     async def get_allocation(request: web.Request) -> web.Response:
         return answer(views.allocation(await allocations.get(request.match_info["id"])))
@@ -142,7 +149,7 @@ def _claim_routes(payments: Payments, resource: str, kind: str, view: Callable[[
 
     async def get_payments(request: web.Request) -> web.Response:
         found = await payments.payments_for(kind, request.match_info["id"])
-        return answer([views.payment(*each) for each in found])
+        return answer(_window(request, [views.payment(*each) for each in found]))
 
     async def send(request: web.Request) -> web.Response:
         await payments.issued.send(kind, request.match_info["id"], timeout_of(request, ACK_TIMEOUT_S))
@@ -205,17 +212,17 @@ def _old_event_routes(payments: Payments) -> list[web.RouteDef]:
 def _payment_routes(payments: Payments) -> Table:
     async def get_payments(request: web.Request) -> web.Response:
         name = "maxItems" if request.query.get("maxItems") else "maxEvents"
-        found = await payments.payments(
-            after_of(request), limit_of(request, name, 100), timeout_of(request, 0.0)
-        )
+        found = await payments.payments(after_of(request), limit_of(request, name, 100), timeout_of(request))
         shown = [views.payment(*each) for each in found]
-        return answer([each for each in shown if _is_asked_for(request, each.payment_platform)])
+        asked = [each for each in shown if _is_asked_for(request, parse_platform(each.payment_platform))]
+        return answer(asked)
 
     async def get_payment(request: web.Request) -> web.Response:
         return answer(views.payment(*await payments.payment(request.match_info["id"])))
 
     async def payments_status(request: web.Request) -> web.Response:
-        return answer(await payments.accounts.problems())
+        problems = await payments.accounts.problems()
+        return answer([each for each in problems if _is_asked_for(request, each)])
 
     return [
         ("GET", "/payments", get_payments),
@@ -247,7 +254,15 @@ def _wanted(request: web.Request) -> list[tuple[str, str]]:
     ]
 
 
-def _is_asked_for(request: web.Request, platform: str) -> bool:
-    driver, network, _ = platform.split("-")
-    asked = {"driver": driver, "network": network}
-    return all(request.query.get(name, value) == value for name, value in asked.items())
+def _is_asked_for(request: web.Request, place: Platform | DriverStatusProperty) -> bool:
+    wanted = request.query
+    return wanted.get("driver", place.driver) == place.driver and (
+        wanted.get("network", place.network) == place.network
+    )
+
+
+def _window(request: web.Request, found: list[Dated]) -> list[Dated]:
+    """What of ``found`` the query's ``afterTimestamp`` and ``maxItems`` leave."""
+    after = after_of(request)
+    later = [each for each in found if after is None or each.timestamp > after]
+    return later[: limit_of(request, "maxItems")] if request.query.get("maxItems") else later
