@@ -18,6 +18,9 @@ from golemnet.exeunit.errors import TransferFailed
 from golemnet.runtime import kernel
 from golemnet.runtime.driver import Volume
 
+# A file system keeps a little for itself: a write may fail while less than this is free.
+FULL_BYTES = 1024**2
+
 
 class Volumes:
     """The volumes of one deployed environment."""
@@ -60,8 +63,9 @@ class Volumes:
                 os.close(folder)
 
     def are_full(self) -> bool:
-        """Whether nothing more can be written to one of them."""
-        return any(os.statvfs(volume.directory).f_bavail == 0 for volume in self._volumes)
+        """Whether next to nothing more can be written to one of them."""
+        space = [os.statvfs(volume.directory) for volume in self._volumes]
+        return any(each.f_bavail * each.f_frsize < FULL_BYTES for each in space)
 
     def _find(self, path: str) -> tuple[Volume, str]:
         for volume in self._volumes:
