@@ -42,6 +42,7 @@ EXPLAIN_AFTER_S = 8.0
 EXPLAIN_AGAIN_S = 60.0
 RETRY_S = 1.0
 MAX_BUFFERED = 1000
+MAX_REFUSALS = 3
 UNNEEDED = {"message": "No longer needed."}
 TOO_DEAR = {"message": "The price is higher than the requestor's limit."}
 
@@ -105,6 +106,7 @@ class Market:
         self._candidates: asyncio.PriorityQueue[tuple[float, int, Candidate]] = asyncio.PriorityQueue()
         self._numbers = itertools.count()
         self._anyone = asyncio.Event()
+        self._refusals: dict[str, None] = {}
         self.demand_id = ""
 
     async def publish(self) -> str:
@@ -159,8 +161,9 @@ class Market:
             case ProposalEvent():
                 await self._collect(event.proposal)
             case ProposalRejectedEvent():
-                reason = str((event.reason or {}).get("message") or "no reason given")
-                self._emit(ProviderRefused(provider_id="a provider", reason=reason[:200]))
+                reason = str((event.reason or {}).get("message") or "no reason given")[:200]
+                self._refusals[reason] = None
+                self._emit(ProviderRefused(provider_id="a provider", reason=reason))
             case _:
                 return
 
@@ -257,8 +260,11 @@ class Market:
             log.debug("no explanation why=%s", str(error))
             return None
         subnet = str(self._demand.properties.get(SUBNET, ""))
+        refusals = [f"providers refuse: {reason}" for reason in list(self._refusals)[:MAX_REFUSALS]]
         return NothingMatched(
-            demand_id=self.demand_id, offers_seen=report.offers_seen, reasons=reasons(report, subnet)
+            demand_id=self.demand_id,
+            offers_seen=report.offers_seen,
+            reasons=[*reasons(report, subnet), *refusals],
         )
 
 
