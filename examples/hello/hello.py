@@ -10,7 +10,7 @@ import asyncio
 import sys
 from datetime import timedelta
 
-from yapapi.runner import Engine, Task, vm
+from yapapi.runner import Engine, GolemError, Task, vm
 from yapapi.runner.ctx import WorkContext
 
 
@@ -31,4 +31,7 @@ async def main(image_hash: str) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1]))
+    try:
+        asyncio.run(main(*sys.argv[1:]))
+    except GolemError as error:
+        sys.exit("\n".join(error.lines()))
