@@ -217,6 +217,15 @@ async def test_a_worker_that_is_no_generator_is_told_so():
             await here.results()
 
 
+async def test_the_queue_knows_which_providers_are_there():
+    async with job(tasks=range(100)) as here:
+        seen = set()
+        while seen != {"ann", "bob"}:
+            seen.add((await here.run.next_done()).provider_name)
+        assert here.run.queue.alternatives({"0xann"})
+        assert not here.run.queue.alternatives({"0xann", "0xbob"})
+
+
 async def test_a_run_that_is_left_early_ends_what_runs():
     async with job(tasks=range(100)) as here:
         await here.run.next_done()
