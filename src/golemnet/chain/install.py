@@ -7,6 +7,9 @@ import os
 import platform
 import shutil
 import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import structlog
@@ -14,7 +17,7 @@ import structlog
 from golemnet.chain.errors import ChainError
 
 PACKAGE = "@foundry-rs/anvil@1.7.1"
-INSTALL_TIMEOUT_S = 180.0
+INSTALL_TIMEOUT_S = 900.0
 _MACHINES = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
 _RUN_NPM = """
 import sys
@@ -38,16 +41,18 @@ async def anvil_program(cache: Path) -> Path:
     Raises:
         ChainError: it is not there and cannot be fetched.
     """
-    on_path = shutil.which("anvil")
-    if on_path is not None:
-        return Path(on_path)
-    folder = cache / "anvil"
-    if (found := _installed(folder)) is None:
-        await _install(folder)
-        found = _installed(folder)
+    if (found := find_anvil(cache)) is None:
+        await _install(cache / "anvil")
+        found = find_anvil(cache)
     if found is None:
-        raise ChainError(f"npm has installed {PACKAGE}, but no anvil for this machine is in {folder}.")
+        raise ChainError(f"npm has installed {PACKAGE}, but no anvil for this machine is in {cache}.")
     return found
+
+
+def find_anvil(cache: Path) -> Path | None:
+    """The path of anvil on ``PATH`` or in ``cache``; None if it has to be fetched."""
+    on_path = shutil.which("anvil")
+    return Path(on_path) if on_path else _installed(cache / "anvil")
 
 
 def _installed(folder: Path) -> Path | None:
@@ -59,10 +64,24 @@ def _installed(folder: Path) -> Path | None:
 
 
 async def _install(folder: Path) -> None:
-    await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
+    """Fill ``folder`` all at once, for others may look into it or fill it meanwhile."""
     log.info("fetching anvil", package=PACKAGE, into=str(folder))
-    install = ["install", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix", str(folder), PACKAGE]
-    await _run([*await _npm(folder), *install])
+    with _beside(folder) as fresh:
+        install = ["install", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix", str(fresh), PACKAGE]
+        await _run([*await _npm(fresh), *install])
+        if _installed(folder) is None:
+            shutil.rmtree(folder, ignore_errors=True)
+            fresh.rename(folder)
+
+
+@contextmanager
+def _beside(folder: Path) -> Iterator[Path]:
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    fresh = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    try:
+        yield fresh
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
 
 
 async def _npm(folder: Path) -> list[str]:

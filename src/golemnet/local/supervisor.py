@@ -16,6 +16,7 @@ from pathlib import Path
 import msgspec
 import structlog
 
+from golemnet.chain.install import anvil_program, cache_directory, find_anvil
 from golemnet.daemon.logs import configure_logs
 from golemnet.errors import GolemError
 from golemnet.local import control
@@ -54,7 +55,7 @@ class Supervisor:
 
     async def _until_told(self) -> None:
         stopping = asyncio.create_task(self._stopping.wait())
-        up = asyncio.create_task(self._network.bring_up())
+        up = asyncio.create_task(self._bring_up())
         await asyncio.wait({stopping, up}, return_when=asyncio.FIRST_COMPLETED)
         if not up.done():
             up.cancel()
@@ -66,6 +67,13 @@ class Supervisor:
             _close_output()
             await stopping
         stopping.cancel()
+
+    async def _bring_up(self) -> None:
+        if find_anvil(cache_directory()) is None:
+            # Apart from the chain's own start, which has not the time for it.
+            self._report(Progress(self._seconds(), process="fetching anvil, the program of the chain (once)"))
+            await anvil_program(cache_directory())
+        await self._network.bring_up()
 
     async def _answer(self, request: Request) -> NetworkState | None:
         if request.do == "stop":
