@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from typing import Any
 
 import aiohttp
 from openapi_contract import Answer, Contract
 
+PARAMETER = re.compile(r"\{(\w+)\}")
 TIMEOUT = aiohttp.ClientTimeout(total=30)
 
 
 class Door:
-    """Calls by ``api:operationId``; the operations that have succeeded once are in ``done``."""
+    """Calls by ``api:operationId``.
+
+    ``done`` are the operations that have succeeded, ``known`` the ids that were named, by path parameter.
+    """
 
     def __init__(self, contract: Contract, session: aiohttp.ClientSession, api_url: str, key: str) -> None:
         self._contract = contract
@@ -20,6 +25,7 @@ class Door:
         self._api_url = api_url
         self._headers = {"Authorization": f"Bearer {key}"} if key else {}
         self.done: set[str] = set()
+        self.known: defaultdict[str, set[str]] = defaultdict(set)
 
     async def __call__(
         self, name: str, *places: str, body: Any = None, expect: int | None = None, **query: Any
@@ -45,8 +51,10 @@ class Door:
     def address(self, name: str, *places: str) -> tuple[str, str]:
         """Method and URL of an operation, with ``places`` in the place of its path's parameters."""
         operation = self._contract.operations[name]
-        values = iter(places)
-        path = re.sub(r"\{\w+\}", lambda _: next(values), operation.full_path)
+        path = operation.full_path
+        for parameter, place in zip(PARAMETER.findall(path), places, strict=True):
+            self.known[parameter].add(place)
+            path = path.replace(f"{{{parameter}}}", place, 1)
         return operation.method.upper(), self._api_url + path
 
     def upgrade(self, name: str, *places: str, **more: Any) -> Any:

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
-import aiohttp
 import pytest
+import requests
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from api_door import Door
-from deal import Sides
+from deal import Sides, doors
+from lived_in import LivedIn, live_in
 from openapi_contract import Contract
 
-from golemnet.daemon.node import Node
 from golemnet.testing.anvil_chain import AnvilChain
 from golemnet.testing.nodes import APP_KEY, start_nodes
+from golemnet.testing.processes import ChainProcess, DaemonProcess
 
 SPECIFICATIONS = "GOLEM_SPECIFICATIONS"
 
@@ -52,8 +52,21 @@ async def paying_sides(contract: Contract, tmp_path: Path) -> AsyncIterator[Side
         yield both
 
 
-@asynccontextmanager
-async def doors(contract: Contract, nodes: list[Node]) -> AsyncIterator[Sides]:
-    async with aiohttp.ClientSession() as session:
-        requestor, provider = (Door(contract, session, node.api_url, APP_KEY) for node in nodes)
-        yield Sides(nodes, requestor, provider, Door(contract, session, nodes[0].api_url, ""))
+@pytest.fixture(scope="session")
+def lived_in(contract: Contract, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LivedIn]:
+    """Two daemons as processes that have done business with each other, and know documents of every kind."""
+    directory = tmp_path_factory.mktemp("lived-in")
+    with ChainProcess(directory / "chain") as chain:
+        settings = {"GOLEM_CHAIN_FILE": str(chain.file)}
+        with (
+            DaemonProcess(directory / "requestor", settings) as requestor,
+            DaemonProcess(directory / "provider", {**settings, **address_of(requestor)}) as provider,
+        ):
+            yield asyncio.run(live_in(contract, requestor, provider))
+
+
+def address_of(daemon: DaemonProcess) -> dict[str, str]:
+    """The setting by which another daemon joins."""
+    ask = f"{daemon.api_url}/net-api/v2/node"
+    answer = requests.get(ask, headers={"Authorization": f"Bearer {APP_KEY}"}, timeout=10)
+    return {"GOLEM_NET_BOOTSTRAP": answer.json()["listenAddress"]}

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
+import aiohttp
 from api_door import Door
+from openapi_contract import Contract
 
-from golemnet.daemon.node import Node
+from golemnet.testing.nodes import APP_KEY
 
 OFFER: dict[str, Any] = {
     "properties": {
@@ -23,10 +27,17 @@ OFFER: dict[str, Any] = {
 CONSTRAINTS = "(&(golem.node.debug.subnet=test)(golem.runtime.name=vm))"
 
 
+class Served(Protocol):
+    """A node in this process, or a daemon as a process."""
+
+    @property
+    def api_url(self) -> str: ...
+
+
 class Sides(NamedTuple):
     """Two nodes and their doors."""
 
-    nodes: list[Node]
+    nodes: Sequence[Served]
     requestor: Door
     provider: Door
     stranger: Door
@@ -35,6 +46,14 @@ class Sides(NamedTuple):
     def done(self) -> set[str]:
         """The operations that have succeeded at one of them."""
         return self.requestor.done | self.provider.done | self.stranger.done
+
+
+@asynccontextmanager
+async def doors(contract: Contract, nodes: Sequence[Served]) -> AsyncIterator[Sides]:
+    """The sides of two nodes: the first one buys."""
+    async with aiohttp.ClientSession() as session:
+        requestor, provider = (Door(contract, session, node.api_url, APP_KEY) for node in nodes)
+        yield Sides(nodes, requestor, provider, Door(contract, session, nodes[0].api_url, ""))
 
 
 def demand(**more: Any) -> dict[str, Any]:

@@ -12,7 +12,7 @@ FLEXBUFFERS = "gsb+flexbuffers"
 
 async def test_identity_and_version(sides: Sides, contract):
     me = await sides.requestor("identity-api:getIdentity")
-    assert me["identity"] == sides.nodes[0].key.node_id
+    assert (me["name"], me["role"]) == ("autoconfigured", "manager")
     await sides.stranger("identity-api:getIdentity", expect=401)
     version = await sides.stranger("version-api:getVersion")
     assert tuple(int(part) for part in version["current"]["version"].split(".")) >= (0, 15, 2)

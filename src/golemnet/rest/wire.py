@@ -63,5 +63,14 @@ def decode(data: bytes | str, type_: type[T]) -> T:
 
 
 def utc(moment: datetime) -> datetime:
-    """The same instant, aware and in UTC (a time without a zone is taken as UTC)."""
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    """The same instant, aware and in UTC (a time without a zone is taken as UTC).
+
+    Raises:
+        ValueError: it is before the year 1 or after 9999 there.
+    """
+    if moment.tzinfo is None:
+        return moment.replace(tzinfo=UTC)
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError(f"{moment.isoformat()} is outside the years 1 to 9999 in UTC.") from error
