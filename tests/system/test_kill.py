@@ -23,6 +23,7 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.privileged,
     pytest.mark.chain,
+    pytest.mark.timeout(240),
     pytest.mark.skipif(os.geteuid() != 0, reason="containers of the best driver need root"),
 ]
 
