@@ -110,13 +110,13 @@ async def test_a_node_without_funds(desk: Desk, tmp_path: Path):
 
 async def test_a_subnet_where_nobody_is(desk: Desk):
     before = await desk.agreements()
-    ended = await desk.script("good", subnet_tag="nowhere", timeout=9)
+    ended = await desk.script("good", subnet_tag="nowhere", timeout=11)
     constraint = r"\(golem\.node\.debug\.subnet=nowhere\) refused 3"
     explained = re.search(rf"(?m)^(\S+)  market +no offer suits, of 3 seen; {constraint}", ended.err)
     assert explained, ended.everything
     assert _seconds(explained[1]) - _seconds(ended.err[:8]) <= EXPLANATION_S
     ended.tells(
-        "did not end within 9 s", "no offer suits, of 3 seen", f"offers on {SUBNET} (3)", "subnet_tag"
+        "did not end within 11 s", "no offer suits, of 3 seen", f"offers on {SUBNET} (3)", "subnet_tag"
     )
     assert re.search(constraint, ended.out)
     assert await desk.outlay(before) == NOTHING

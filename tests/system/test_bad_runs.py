@@ -27,7 +27,7 @@ pytestmark = [
 ]
 
 ATTEMPTS = 5
-# What an activity costs that fails after less than a second; the budget is a hundred thousand times more.
+# What an activity costs that fails after less than a second; the budget is ten thousand times more.
 LITTLE = Decimal("0.0001")
 TINY = "tiny"
 LOOK_S = 0.1
