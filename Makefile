@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup system demo test lint format types imports unit bench lock clean
+.PHONY: help setup system demo test lint format types imports unit compat bench lock clean
 
 help: ## Show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  \033[36mmake %-8s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,6 +27,9 @@ test: setup lint ## Check style, types and architecture, then run every test tha
 
 unit: $(READY) ## Run the fast tests only
 	@$(BIN)/pytest -m "not slow and not system and not clients and not privileged and not chain" $(PYTEST_ARGS)
+
+compat: setup ## Run published client libraries against this network, and show which can do what
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pytest -rs tests/clients $(PYTEST_ARGS)
 
 lint: $(READY) types imports ## Check style, types and the direction of imports
 	@$(BIN)/ruff check .

@@ -1,90 +1,54 @@
-"""Published client libraries in virtual environments of their own, and a network for them."""
+"""Published clients, a network that the tests of one module share, and the closing table."""
 
 from __future__ import annotations
 
-import asyncio
-import os
-import shutil
-import subprocess
 import sys
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from hashlib import sha256
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from images import cache_directory
+import pytest_asyncio
 
-HERE = Path(__file__).parent
+sys.path.insert(0, str(Path(__file__).parent))
 
-INSTALL_TIMEOUT_S = 300
-# pip's words when nothing answers at the registry's address.
-UNREACHABLE = "after connection broken by"
+from client_network import ClientNetwork, balances
+from compatibility import MARK, Compatibility
+from network import demo_network
+from npm_clients import NpmClients, installed_npm_clients
+from python_clients import PythonClient, installed_python_client
+
+from golemnet.image.recipe import Kept
+
+PROVIDERS = 2
+SUBNET = "demo-1"
 
 
-@dataclass(frozen=True)
-class PublishedClient:
-    """A client library as its authors have published it, with an interpreter of its own."""
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", f"{MARK}(client, *capabilities): what the test shows of a client")
+    config.pluginmanager.register(Compatibility(), "compatibility")
 
-    python: Path
 
-    async def run(
-        self, folder: Path, script: Path, *arguments: str, environment: Mapping[str, str], timeout_s: float
-    ) -> tuple[int, str]:
-        """Run ``script`` in ``folder``; its exit status and what it has printed."""
-        process = await asyncio.create_subprocess_exec(
-            *(str(self.python), "-u", str(script), *arguments),
-            cwd=folder,
-            env=_client_environment(environment),
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-        )
-        try:
-            output, _ = await asyncio.wait_for(process.communicate(), timeout_s)
-        finally:
-            if process.returncode is None:
-                process.kill()
-                await process.wait()
-        assert process.returncode is not None
-        return process.returncode, output.decode(errors="replace")
+@pytest.fixture(scope="module")
+def client(request: pytest.FixtureRequest) -> PythonClient:
+    """The client that the module's ``CLIENT`` names. The test is skipped without a registry."""
+    return installed_python_client(request.module.CLIENT)
 
 
 @pytest.fixture(scope="session")
-def install_client() -> Callable[[str], PublishedClient]:
-    """Makes the client that a file of ``requirements`` names. The test is skipped without a registry."""
-    return _installed
+def npm_clients() -> NpmClients:
+    return installed_npm_clients()
 
 
-def _installed(name: str) -> PublishedClient:
-    requirements = HERE / "requirements" / f"{name}.txt"
-    key = sha256(requirements.read_bytes() + sys.version.encode()).hexdigest()[:12]
-    folder = cache_directory().parent / "clients" / f"{name}-{key}"
-    if not (folder / "complete").exists():
-        shutil.rmtree(folder, ignore_errors=True)
-        _run([sys.executable, "-m", "venv", str(folder)])
-        _install(folder, requirements)
-        (folder / "complete").touch()
-    return PublishedClient(folder / "bin" / "python")
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def network(image: Kept) -> AsyncIterator[ClientNetwork]:
+    async with demo_network(PROVIDERS, SUBNET) as running:
+        image_hash = await running.publish(image.image, "tests/small")
+        yield ClientNetwork(running, SUBNET, image_hash, await balances(running))
 
 
-def _install(folder: Path, requirements: Path) -> None:
-    pip = [str(folder / "bin" / "python"), "-m", "pip", "install", "--disable-pip-version-check"]
-    done = _run([*pip, "--retries", "1", "--requirement", str(requirements)], check=False)
-    said = done.stdout + done.stderr
-    if done.returncode != 0 and UNREACHABLE in said:
-        pytest.skip(f"{requirements.stem} is not installed, and no registry of Python packages answers")
-    assert done.returncode == 0, said
-
-
-def _run(command: list[str], *, check: bool = True) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command, check=check, capture_output=True, text=True, timeout=INSTALL_TIMEOUT_S)
-
-
-def _client_environment(network: Mapping[str, str]) -> dict[str, str]:
-    """The variables of the script's user: our gftp on PATH, our daemon's addresses, the shim."""
-    api = network["YAGNA_API_URL"]
-    programs = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-    services = {
-        f"YAGNA_{name.upper()}_URL": f"{api}/{name}-api/v1" for name in ("market", "payment", "activity")
-    }
-    return {**os.environ, **network, **services, "PATH": programs, "PYTHONPATH": str(HERE / "shims")}
+@pytest.fixture
+def common(tmp_path: Path) -> bytes:
+    """The content of ``common.bin``, which every task of a job needs."""
+    content = bytes(number * number % 251 for number in range(300_000))
+    (tmp_path / "common.bin").write_bytes(content)
+    return content
