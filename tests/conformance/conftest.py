@@ -25,13 +25,13 @@ SPECIFICATIONS = "GOLEM_SPECIFICATIONS"
 
 
 @pytest.fixture(scope="session")
-def contract(tmp_path_factory: pytest.TempPathFactory) -> Contract:
+def contract() -> Contract:
     """The operations of the files, which are not part of this repository."""
     beside = Path(__file__).parents[3] / "shared" / "specs"
     folder = Path(os.environ.get(SPECIFICATIONS, beside))
     if not (folder / "common.yaml").is_file():
         pytest.skip(f"no OpenAPI files in {folder}; {SPECIFICATIONS} names their folder")
-    return Contract(folder, tmp_path_factory.mktemp("specifications"))
+    return Contract(folder)
 
 
 @pytest.fixture

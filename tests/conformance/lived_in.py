@@ -13,6 +13,9 @@ from paid_work import allocate, claim_by_notes, debit_note, invoice, work
 
 from golemnet.testing.processes import DaemonProcess
 
+REFUSED = {400, 401, 403, 404, 405, 409, 410, 413}
+"""A request that is answered so must have changed nothing; one that waited for too short a time may have."""
+
 
 class Writes:
     """Tells whether a daemon has written to its database."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,9 +10,9 @@ from typing import Any, NamedTuple
 import requests
 import schemathesis
 import yaml
-from openapi_amendments import amend
+from openapi_amendments import Document, amend
 from schemathesis import Response
-from schemathesis.schemas import APIOperation, BaseSchema
+from schemathesis.schemas import APIOperation
 
 APIS = (
     "market-api",
@@ -26,7 +25,7 @@ APIS = (
     "version-api",
 )
 METHODS = ("get", "post", "put", "delete")
-# An error may happen to any request; 416 and others have no place here.
+# What may happen to any request; a failure of the daemon (500) may not.
 ERRORS = {400, 401, 403, 404, 405, 408, 409, 410, 413, 504}
 
 
@@ -42,23 +41,44 @@ class Answer(NamedTuple):
         return json.loads(self.content) if self.content else None
 
 
+class Description(NamedTuple):
+    """An operation as its file describes it."""
+
+    document: Document
+    operation: Document
+    parameters: list[Document]
+
+    @property
+    def statuses(self) -> set[int]:
+        """The statuses that the file names."""
+        return {int(code) for code in self.operation["responses"] if code.isdigit()}
+
+    def resolve(self, described: Document) -> Document:
+        """What a reference refers to."""
+        while "$ref" in described:
+            place: Any = self.document
+            for step in described["$ref"].removeprefix("#/").split("/"):
+                place = place[step]
+            described = place
+        return described
+
+
 class Contract:
     """Every operation of every file, by ``api:operationId``."""
 
-    def __init__(self, specifications: Path, scratch: Path) -> None:
-        shutil.copy(specifications / "common.yaml", scratch / "common.yaml")
+    def __init__(self, specifications: Path) -> None:
         self.operations: dict[str, APIOperation] = {}
-        self.documented: dict[str, set[int]] = {}
+        self.descriptions: dict[str, Description] = {}
         for api in APIS:
-            self._add(api, _prepared(specifications / f"{api}.yaml", api), scratch / f"{api}.json")
+            self._add(api, _read(specifications, api))
 
-    def _add(self, api: str, document: dict[str, Any], copy: Path) -> None:
-        copy.write_text(json.dumps(document))
-        schema = schemathesis.openapi.from_path(copy)
+    def _add(self, api: str, document: Document) -> None:
+        schema = schemathesis.openapi.from_dict(document)
         for path, method, operation in _operations(document):
             name = f"{api}:{operation['operationId']}"
-            self.operations[name] = _operation(schema, path, method)
-            self.documented[name] = {int(code) for code in operation["responses"] if code.isdigit()}
+            self.operations[name] = schema[path][method.upper()]
+            parameters = [*document["paths"][path].get("parameters", []), *operation.get("parameters", [])]
+            self.descriptions[name] = Description(document, operation, parameters)
 
     def of_api(self, *apis: str) -> set[str]:
         """The names of the operations of some files."""
@@ -66,15 +86,17 @@ class Contract:
 
     def check(self, name: str, answer: Answer) -> None:
         """Fail unless ``answer`` is one that the operation's file (or the error format) describes."""
-        if answer.status in ERRORS:
+        if answer.status >= 400:
             check_error(answer)
             return
-        assert answer.status in self.documented[name], f"{name} answers {answer.status}: {answer.content!r}"
+        documented = self.descriptions[name].statuses
+        assert answer.status in documented, f"{name} answers {answer.status}: {answer.content!r}"
         self.operations[name].validate_response(_as_response(answer))
 
 
 def check_error(answer: Answer) -> None:
     """Every error is ``{"message": text}``, and tells nothing of the program behind it."""
+    assert answer.status in ERRORS, answer
     assert answer.headers["Content-Type"].startswith("application/json"), answer
     assert isinstance(answer.json, dict), answer
     message = answer.json["message"]
@@ -84,24 +106,27 @@ def check_error(answer: Answer) -> None:
     assert "sqlite" not in message.lower(), answer
 
 
-def _prepared(path: Path, api: str) -> dict[str, Any]:
-    # JSON has text keys only, which makes a status code of a file one form instead of two.
-    document = json.loads(json.dumps(yaml.safe_load(path.read_text())))
+def _read(specifications: Path, api: str) -> Document:
+    """A file with the common one in it."""
+    document, common = (_as_json(specifications / f"{name}.yaml") for name in (api, "common"))
+    document = json.loads(document.replace('"common.yaml#/', '"#/x-common/'))
+    document["x-common"] = json.loads(common.replace('"#/', '"#/x-common/'))
     amend(document, api)
     _tell_events_apart(document)
     return document
 
 
-def _operations(document: Mapping[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+def _as_json(path: Path) -> str:
+    # JSON has text keys only, which makes a status code of a file one form instead of two.
+    return json.dumps(yaml.safe_load(path.read_text()))
+
+
+def _operations(document: Document) -> Iterator[tuple[str, str, Document]]:
     for path, item in document["paths"].items():
         yield from ((path, method, item[method]) for method in METHODS if method in item)
 
 
-def _operation(schema: BaseSchema, path: str, method: str) -> APIOperation:
-    return schema[path][method.upper()]
-
-
-def _tell_events_apart(document: dict[str, Any]) -> None:
+def _tell_events_apart(document: Document) -> None:
     """Where a list has a base schema with a discriminator, demand the schema that the value names.
 
     Validators do not follow discriminators, and would be content with an event without its content.

@@ -69,6 +69,15 @@ class PeerEntry(Wire):
     since: datetime | None = None
 
 
+class ConnectionStatus(Wire, omit_defaults=True):
+    """What provider agents ask of the network (``GET /net-api/v2/net/status``)."""
+
+    node_id: str
+    sessions: int
+    listen_ip: str | None = None
+    public_ip: str | None = None
+
+
 class NetStatus(Wire):
     """This node on the network."""
 

@@ -57,9 +57,12 @@ def decode(data: bytes | str, type_: type[T]) -> T:
 
     Raises:
         msgspec.ValidationError: the JSON has another shape; the text names the field.
-        msgspec.DecodeError: it is not JSON.
+        msgspec.DecodeError: it is not JSON, or it is nested too deeply.
     """
-    return msgspec.json.decode(data, type=type_, strict=False)
+    try:
+        return msgspec.json.decode(data, type=type_, strict=False)
+    except RecursionError as error:
+        raise msgspec.DecodeError("The JSON is nested too deeply.") from error
 
 
 def utc(moment: datetime) -> datetime:

@@ -19,6 +19,7 @@ from golemnet.daemon.market.views import (
     proposal_id_of,
 )
 from golemnet.daemon.routes.codec import after_of, answer, body_of, limit_of, no_content, timeout_of
+from golemnet.rest.errors import BadRequest
 from golemnet.rest.market import AgreementProposal
 from golemnet.rest.wire import decode, utc
 
@@ -35,9 +36,12 @@ def table(market: Market) -> Table:
 
 
 async def reason_of(request: web.Request) -> dict[str, Any] | None:
-    """The reason in a body; an empty body and ``null`` mean that none is given."""
+    """The reason in a body; an empty body, ``null`` and ``{}`` mean that none is given."""
     data = await request.read()
-    return decode(data, dict[str, Any] | None) if data.strip() else None  # type: ignore[arg-type]
+    reason = decode(data, dict[str, Any] | None) if data.strip() else None  # type: ignore[arg-type]
+    if reason and not isinstance(reason.setdefault("message", ""), str):
+        raise BadRequest("The message of a reason is a text.")
+    return reason or None
 
 
 def _reading(market: Market) -> Table:

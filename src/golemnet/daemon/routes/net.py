@@ -6,7 +6,7 @@ from aiohttp import web
 
 from golemnet.daemon.routes.codec import answer
 from golemnet.net.network import Network
-from golemnet.rest.identity import NetStatus, PeerEntry
+from golemnet.rest.identity import ConnectionStatus, NetStatus, PeerEntry
 
 
 def routes(network: Network, bootstrap: tuple[str, ...]) -> list[web.RouteDef]:
@@ -17,8 +17,14 @@ def routes(network: Network, bootstrap: tuple[str, ...]) -> list[web.RouteDef]:
 
     async def get_status(request: web.Request) -> web.Response:
         status = _status(network, bootstrap)
-        shown = {"nodeId": status.node_id, "listenIp": status.listen_address, "sessions": status.sessions}
-        return answer({**shown, "publicIp": status.public_address})
+        return answer(
+            ConnectionStatus(
+                node_id=status.node_id,
+                sessions=status.sessions,
+                listen_ip=status.listen_address,
+                public_ip=status.public_address,
+            )
+        )
 
     async def list_peers(request: web.Request) -> web.Response:
         return answer([PeerEntry(node_id=node) for node in network.neighbours()])
