@@ -60,6 +60,11 @@ class ProgramProcess:
         """The memory that it holds at this moment."""
         return psutil.Process(self._process.pid).memory_info().rss / 1e6
 
+    def connections(self) -> int:
+        """How many TCP connections it has."""
+        found = psutil.Process(self._process.pid).net_connections("tcp")
+        return sum(each.status == psutil.CONN_ESTABLISHED for each in found)
+
 
 class DaemonProcess(ProgramProcess):
     """A daemon that has the key ``APP_KEY``; ``environment`` holds more settings."""
