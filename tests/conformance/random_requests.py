@@ -42,11 +42,11 @@ MEANT: Mapping[str, Sequence[Any]] = {
     "totalAmountAccepted": ("0.1", "0", "-1", "Infinity"),
     "totalAmountDue": ("0.2", "0.1", "99999999999999999999999999999", "-0.1"),
     "amount": ("0.1", "0", "-1", "sNaN"),
-    # Longer polls would be answered as well, but not today.
-    "timeout": ("0", "0.01", "-1", "nan", "1e-400", "x"),
     "allocationIds": ("", ",", "unknown"),
     "state": ("Approved", "Ready", "Nothing"),
 }
+# Longer polls would be answered as well, but not today.
+WAITS = ("0", "0.01", "-1", "nan", "1e-400", "x")
 TIMES = (
     "2026-01-01T00:00:00Z",
     "2099-01-01T00:00:00+01:00",
@@ -79,12 +79,12 @@ class RandomRequests:
         """The next one."""
         name = self._random.choice(self._names)
         operation, described = self._contract.operations[name], self._contract.descriptions[name]
-        path, query = operation.full_path, {"timeout": "0.01"}
+        path, query = operation.full_path, {"timeout": self._random.choice(WAITS)}
         for parameter in map(described.resolve, described.parameters):
             value = self._value(described, parameter["schema"], parameter["name"])
             if parameter["in"] == "path":
                 path = path.replace(f"{{{parameter['name']}}}", quote(str(value) or "-", safe=""))
-            elif self._happens(0.5):
+            elif parameter["name"] != "timeout" and self._happens(0.5):
                 query[parameter["name"]] = str(value)
         return RandomRequest(name, operation.method.upper(), path, query, self._body(described))
 
