@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import logging
 import math
+from collections.abc import Callable
 from datetime import timedelta
 
 import msgspec
@@ -15,6 +15,7 @@ from golemnet.model.names import CPU_THREADS, NODE_NAME, SUBNET
 from golemnet.model.pricing import LinearPricing
 from golemnet.model.properties import flatten
 from golemnet.requestor.budget import is_bounded
+from golemnet.requestor.candidates import Candidate, Candidates
 from golemnet.requestor.demand import DemandText
 from golemnet.requestor.events import (
     AgreementFailed,
@@ -41,22 +42,11 @@ VALID_FOR = timedelta(minutes=2)
 EXPLAIN_AFTER_S = 8.0
 EXPLAIN_AGAIN_S = 60.0
 RETRY_S = 1.0
-MAX_BUFFERED = 1000
 MAX_REFUSALS = 3
 UNNEEDED = {"message": "No longer needed."}
 TOO_DEAR = {"message": "The price is higher than the requestor's limit."}
 
 log = logging.getLogger(__name__)
-
-
-class Candidate(msgspec.Struct, frozen=True):
-    """A provider that would sign: the last word is its own proposal."""
-
-    proposal_id: str
-    provider_id: str
-    provider_name: str
-    pricing: LinearPricing
-    threads: float
 
 
 class Deal(msgspec.Struct, frozen=True):
@@ -103,8 +93,7 @@ class Market:
         self._demand = demand
         self._strategy = strategy
         self._emit = emit
-        self._candidates: asyncio.PriorityQueue[tuple[float, int, Candidate]] = asyncio.PriorityQueue()
-        self._numbers = itertools.count()
+        self.candidates = Candidates()
         self._anyone = asyncio.Event()
         self._refusals: dict[str, None] = {}
         self.demand_id = ""
@@ -133,11 +122,10 @@ class Market:
             # It leaves the market by its own expiration.
             return
 
-    async def sign(self) -> Deal:
-        """Sign with the best provider there is; waits for one."""
+    async def sign(self, suits: Callable[[str], bool] = lambda provider_id: True) -> Deal:
+        """Sign with the best provider there is, one whose id ``suits`` before others; waits for one."""
         while True:
-            _, _, candidate = await self._candidates.get()
-            deal = await self._sign(candidate)
+            deal = await self._sign(await self.candidates.take(suits))
             if deal is not None:
                 return deal
 
@@ -182,11 +170,9 @@ class Market:
 
     async def _collect(self, proposal: Proposal) -> None:
         appraised = await self._appraise(proposal)
-        if appraised is None or self._candidates.qsize() >= MAX_BUFFERED:
-            return
-        self._anyone.set()
-        score, candidate = appraised
-        self._candidates.put_nowait((-score, next(self._numbers), candidate))
+        if appraised is not None:
+            self._anyone.set()
+            self.candidates.add(*appraised)
 
     async def _appraise(self, proposal: Proposal) -> tuple[float, Candidate] | None:
         """The score of an offer and who would sign; None if it is refused."""

@@ -44,7 +44,8 @@ class Run:
 
     def start(self) -> None:
         """Look for providers."""
-        self.queue.alternatives = self._has_other_than
+        self.queue.here = self._has_other_than
+        self.queue.elsewhere = self.market.candidates.has_other_than
         self._watch = asyncio.create_task(self._watch_failure())
         for _ in range(self.max_workers):
             task = asyncio.create_task(self._slot())
@@ -89,7 +90,7 @@ class Run:
 
     async def _sign(self) -> Deal | None:
         """An agreement, unless all work is done or given out before there is one."""
-        signing = asyncio.create_task(self.market.sign())
+        signing = asyncio.create_task(self.market.sign(self.queue.has_work_for))
         done = asyncio.create_task(self.queue.wait_done())
         try:
             await asyncio.wait({signing, done}, return_when=asyncio.FIRST_COMPLETED)

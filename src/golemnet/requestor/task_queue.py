@@ -17,7 +17,8 @@ AnyTask = Task[Any, Any]
 class TaskQueue:
     """Hands out tasks, each to one worker at a time.
 
-    ``alternatives`` says whether a provider other than those named could take a task.
+    ``here`` says whether a provider other than those named works for the run, ``elsewhere`` whether one
+    would if it were asked.
 
     Args:
         tasks: any iterable; it is read only as workers ask.
@@ -35,7 +36,8 @@ class TaskQueue:
         self._running: set[int] = set()
         self._exhausted = False
         self._max_attempts = max_attempts
-        self.alternatives: Callable[[Collection[str]], bool] = _nobody_else
+        self.here: Callable[[Collection[str]], bool] = _nobody_else
+        self.elsewhere: Callable[[Collection[str]], bool] = _nobody_else
         self._changed = asyncio.Event()
         self._barren: list[Attempt] = []
         self.failure: GolemError | None = None
@@ -57,18 +59,22 @@ class TaskQueue:
         return self.failure is None and bool(self._again)
 
     async def take(self, provider_id: str) -> AnyTask | None:
-        """The next task for a provider; None when there will be none."""
+        """The next task for a provider; None when there will be none, or another shall take its place."""
         self._barren.clear()
         while self.failure is None:
             task = self._next(provider_id)
             if task is not None:
                 self._running.add(id(task))
                 return task
-            if self.is_done:
+            if self.is_done or self._wants_another():
                 break
             self._changed.clear()
             await self._changed.wait()
         return None
+
+    def has_work_for(self, provider_id: str) -> bool:
+        """Whether a provider could begin with a task that it has not tried."""
+        return not self._exhausted or any(provider_id not in _tried(task) for task in self._again)
 
     async def wait_work(self) -> bool:
         """Wait until a task waits for a worker; False if there will be none."""
@@ -138,8 +144,17 @@ class TaskQueue:
 
     def _suits(self, task: AnyTask, provider_id: str) -> bool:
         """A task goes elsewhere than where it failed, if there is an elsewhere that has not failed it."""
-        tried = {attempt.provider_id for attempt in task.attempts}
-        return provider_id not in tried or not self.alternatives(tried)
+        tried = _tried(task)
+        return provider_id not in tried or not (self.here(tried) or self.elsewhere(tried))
+
+    def _wants_another(self) -> bool:
+        """Whether a task that waits is only for providers that do not work for the run yet."""
+        tries = [_tried(task) for task in self._again]
+        return any(not self.here(tried) and self.elsewhere(tried) for tried in tries)
+
+
+def _tried(task: AnyTask) -> set[str]:
+    return {attempt.provider_id for attempt in task.attempts}
 
 
 def _nobody_else(tried: Collection[str]) -> bool:

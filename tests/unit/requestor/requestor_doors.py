@@ -9,7 +9,8 @@ from decimal import Decimal
 import msgspec
 
 from golemnet.model.pricing import LinearPricing
-from golemnet.requestor.market import Candidate, Deal
+from golemnet.requestor.candidates import Candidate
+from golemnet.requestor.market import Deal
 from golemnet.rest.activity import ExeScriptCommandResult
 from golemnet.rest.errors import GatewayTimeout, Gone
 from golemnet.rest.market import MatchingReport, NegotiationEvent, Proposal, ProposalEvent

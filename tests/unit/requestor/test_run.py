@@ -58,6 +58,11 @@ class Job:
             emit=emit,
         )
 
+    async def another_waits(self):
+        """Return when there is somebody to sign with besides whoever works."""
+        while not self.market.candidates.has_other_than(self.run._providers):  # noqa: ASYNC110
+            await asyncio.sleep(0)
+
     async def results(self):
         done = []
         while (task := await self.run.next_done()) is not None:
@@ -169,6 +174,24 @@ async def test_results_that_are_always_rejected_fail_the_run_though_all_provider
             await here.results()
 
 
+async def test_a_single_worker_takes_a_rejected_task_to_another_provider():
+    seen = []
+
+    async def choosy(ctx, tasks):
+        async for task in tasks:
+            yield ctx.commit()
+            seen.append(ctx.provider_name)
+            if len(seen) == 1:
+                task.reject_task("too dark")
+            else:
+                task.accept_task(task.data)
+
+    async with job(tasks=["x"], worker=choosy, workers=1) as here:
+        await here.another_waits()
+        assert await here.results() == ["x"]
+    assert sorted(seen) == ["ann", "bob"]
+
+
 async def test_asking_for_the_next_task_accepts_the_last_one():
     async def silent(ctx, tasks):
         async for _ in tasks:
@@ -222,8 +245,8 @@ async def test_the_queue_knows_which_providers_are_there():
         seen = set()
         while seen != {"ann", "bob"}:
             seen.add((await here.run.next_done()).provider_name)
-        assert here.run.queue.alternatives({"0xann"})
-        assert not here.run.queue.alternatives({"0xann", "0xbob"})
+        assert here.run.queue.here({"0xann"})
+        assert not here.run.queue.here({"0xann", "0xbob"})
 
 
 async def test_a_run_that_is_left_early_ends_what_runs():

@@ -105,19 +105,19 @@ async def test_a_task_that_failed_wakes_who_waits_for_work():
 )
 async def test_a_task_goes_to_a_provider_that_has_not_tried_it_if_there_is_one(tried, others, asks, gets_it):
     queue = TaskQueue([task := Task(1)])
-    queue.alternatives = lambda known: bool(set(others) - set(known))
+    queue.here = lambda known: bool(set(others) - set(known))
     for provider_id in tried:
-        queue.alternatives, kept = lambda known: False, queue.alternatives
+        queue.here, kept = lambda known: False, queue.here
         await take(queue, provider_id)
         queue.failed(task, attempt(provider_id))
-        queue.alternatives = kept
+        queue.here = kept
 
     assert await take(queue, asks) is (task if gets_it else "waits")
 
 
 async def test_a_provider_takes_a_fresh_task_while_its_failed_one_waits_for_another():
     queue = TaskQueue([first := Task(1), second := Task(2)])
-    queue.alternatives = lambda known: True
+    queue.here = lambda known: True
     queue.failed(await take(queue, "p"), attempt("p"))
 
     assert await take(queue, "p") is second
@@ -125,14 +125,32 @@ async def test_a_provider_takes_a_fresh_task_while_its_failed_one_waits_for_anot
     assert await take(queue, "q") is first
 
 
+async def test_a_provider_leaves_when_one_that_is_not_there_yet_would_take_its_failed_task():
+    queue = TaskQueue([Task(1)])
+    queue.elsewhere = lambda known: "q" not in known
+    queue.failed(await take(queue, "p"), attempt("p"))
+
+    assert await take(queue, "p") is None
+    assert not queue.is_done
+    assert (queue.has_work_for("p"), queue.has_work_for("q")) == (False, True)
+
+
+async def test_a_provider_stays_when_another_one_that_is_there_will_take_its_failed_task():
+    queue = TaskQueue([Task(1)])
+    queue.here = queue.elsewhere = lambda known: True
+    queue.failed(await take(queue, "p"), attempt("p"))
+
+    assert await take(queue, "p") == "waits"
+
+
 async def test_a_provider_takes_its_failed_task_again_when_the_others_have_left():
     queue = TaskQueue([task := Task(1)])
-    queue.alternatives = lambda known: True
+    queue.here = lambda known: True
     queue.failed(await take(queue, "p"), attempt("p"))
     waiting = asyncio.create_task(queue.take("p"))
     await asyncio.sleep(0)
 
-    queue.alternatives = lambda known: False
+    queue.here = lambda known: False
     queue.nudge()
     async with asyncio.timeout(SOON_S):
         assert await waiting is task
@@ -166,7 +184,7 @@ class Market:
 
     def __init__(self, tasks, slots, providers, fate):
         self.queue = TaskQueue(tasks)
-        self.queue.alternatives = lambda tried: any(
+        self.queue.here = lambda tried: any(
             count > 0 and each not in tried for each, count in self.there.items()
         )
         self.there = Counter()
