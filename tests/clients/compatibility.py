@@ -54,7 +54,8 @@ class Compatibility:
         table.add_column("client", no_wrap=True)
         capabilities = list(_first(capability for _, capability in self.outcomes))
         for capability in capabilities:
-            table.add_column(capability, justify="center")
+            longest = max(len(word) for word in capability.split())
+            table.add_column(capability, justify="center", min_width=longest)
         for client in _first(client for client, _ in self.outcomes):
             table.add_row(client, *(self._word(client, each) for each in capabilities))
         return table

@@ -1,10 +1,11 @@
-"""The JavaScript clients. A program of theirs ends once all its sockets are closed, so each end is a check."""
+"""The JavaScript clients. A program of theirs ends once all its sockets are closed: each end is a check."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
 
+import pytest
 from client_network import ClientNetwork, check_payments
 from jobs import check_six_tasks
 from marks import MARKS, shows
@@ -18,8 +19,11 @@ TASK_EXECUTOR = "task-executor 2.0.1"
 CLI = "golem-sdk-cli 2.11.0"
 
 
-async def run(clients: NpmClients, network: ClientNetwork, folder: Path, script: str) -> Ended:
-    return await clients.run(folder, SCRIPTS / script, network.image_hash, environment=network.environment)
+async def run(
+    clients: NpmClients, network: ClientNetwork, folder: Path, script: str, *arguments: str
+) -> Ended:
+    arguments = (network.image_hash, *arguments)
+    return await clients.run(folder, SCRIPTS / script, *arguments, environment=network.environment)
 
 
 async def golem_sdk(clients: NpmClients, network: ClientNetwork, folder: Path, *arguments: str) -> str:
@@ -28,11 +32,12 @@ async def golem_sdk(clients: NpmClients, network: ClientNetwork, folder: Path, *
     return ended.output
 
 
+@pytest.mark.parametrize("protocol", ["ws", "gftp"])
 @shows(GOLEM_JS, "batch", "failure", "stream", "payment")
 async def test_golem_js_does_a_job(
-    npm_clients: NpmClients, network: ClientNetwork, common: bytes, tmp_path: Path
+    protocol: str, npm_clients: NpmClients, network: ClientNetwork, common: bytes, tmp_path: Path
 ) -> None:
-    ended = await run(npm_clients, network, tmp_path, "six_tasks_golem_js.mjs")
+    ended = await run(npm_clients, network, tmp_path, "six_tasks_golem_js.mjs", protocol)
     check_six_tasks(ended, tmp_path, common)
     assert ended.said("disconnected"), ended.output
     [failed] = ended.said("failed")

@@ -47,11 +47,15 @@ async def test_a_task_fails_until_the_third_agreement(
     assert ended.said("terminated") == [["Cancelled"]] * 2 + [["Success"]], ended.output
 
 
-@shows(NAME, "stream")
-async def test_output_comes_while_the_command_runs(
+@shows(NAME, "stream", "progress")
+async def test_progress_and_output_come_while_commands_run(
     client: PythonClient, network: ClientNetwork, tmp_path: Path
 ) -> None:
     ended = await run(client, network, tmp_path, "streamed")
+    progress = [(int(done), int(size)) for done, size, unit in ended.said("progress") if unit == "Bytes"]
+    assert len(progress) > 2, ended.output
+    assert progress == sorted(set(progress))
+    assert progress[-1][0] == progress[-1][1]
     lines = ended.said("out")
     assert [text for _, text in lines] == ["line-1", "line-2", "line-3"], ended.output
     assert [text for _, text in ended.said("err")] == ["end"], ended.output

@@ -1,4 +1,4 @@
-// Files that are no files: bytes to a provider and back, for golem-js 3.6.0. Argument: the image's hash.
+// Bytes to a provider and back, for golem-js 3.6.0. Argument: the image's hash.
 // As CommonJS, because `downloadData` of the published ES module calls a function that is not there.
 const { GolemNetwork } = require("@golem-sdk/golem-js");
 

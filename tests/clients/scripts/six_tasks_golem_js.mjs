@@ -1,5 +1,5 @@
 // Six small tasks with files, a command that fails and one whose output is streamed, for golem-js 3.6.0.
-// Argument: the image's hash.
+// Arguments: the image's hash; how files go: by the daemon's WebSocket (ws) or the program gftp.
 import { GolemNetwork } from "@golem-sdk/golem-js";
 
 const order = {
@@ -38,7 +38,7 @@ async function stream(rental) {
   console.log("executed", performance.now() / 1000, ended.result);
 }
 
-const network = new GolemNetwork();
+const network = new GolemNetwork({ dataTransferProtocol: process.argv[3] });
 try {
   await network.connect();
   const pool = await network.manyOf({ poolSize: { min: 0, max: 2 }, order });

@@ -1,4 +1,4 @@
-"""A command whose output comes while it runs, for yapapi 0.13.1. Argument: the image's hash."""
+"""Output and progress that come while commands run, for yapapi 0.13.1. Argument: the image's hash."""
 
 import asyncio
 import os
@@ -6,25 +6,37 @@ import sys
 import time
 from datetime import timedelta
 
+from yapapi.events import CommandExecuted, CommandProgress, CommandStdErr, CommandStdOut
 from yapapi.payload import vm
+from yapapi.script import ProgressArgs
 
 from yapapi import Golem, Task
 from yapapi.log import enable_default_logger
+
+SHOWN = (CommandExecuted, CommandProgress, CommandStdErr, CommandStdOut)
+
+
+def url() -> str:
+    """The image itself: the network's registry is the one web server that all of it can reach."""
+    return f"{os.environ['GOLEM_REGISTRY_URL']}/download/{sys.argv[1]}"
 
 
 async def worker(context, tasks):
     async for task in tasks:
         script = context.new_script()
+        script.download_from_url(url(), "/golem/resource/image", ProgressArgs(updateStep=256 * 1024))
         script.run("/bin/sh", "-c", "for n in 1 2 3; do echo line-$n; sleep 1; done; echo end >&2")
         yield script
         task.accept_result(True)
 
 
 def show(event) -> None:
-    name = {"CommandStdOut": "out", "CommandStdErr": "err", "CommandExecuted": "executed"}[
-        type(event).__name__
-    ]
-    print(name, time.monotonic(), getattr(event, "output", "").strip())
+    if isinstance(event, CommandProgress):
+        print("progress", *event.progress, event.unit)
+    elif isinstance(event, CommandExecuted):
+        print("executed", time.monotonic())
+    else:
+        print("out" if isinstance(event, CommandStdOut) else "err", time.monotonic(), event.output.strip())
 
 
 async def main(image_hash: str):
@@ -35,7 +47,7 @@ async def main(image_hash: str):
         min_storage_gib=0.1,
     )
     async with Golem(budget=1.0, stream_output=True) as golem:
-        golem.add_event_consumer(show, ["CommandStdOut", "CommandStdErr", "CommandExecuted"])
+        golem.add_event_consumer(show, SHOWN)
         async for task in golem.execute_tasks(
             worker, [Task("one")], payload, max_workers=1, timeout=timedelta(minutes=1)
         ):
