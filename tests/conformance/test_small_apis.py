@@ -32,3 +32,30 @@ async def test_services(sides: Sides, contract):
     with pytest.raises(aiohttp.WSServerHandshakeError, match="404"):
         await door.upgrade("gsb-api:getServiceMessages", services_id)
     assert sides.done >= contract.of_api("gsb-api")
+
+
+@pytest.mark.parametrize("api", ["net-api", "net-api-v2"])
+async def test_private_networks(sides: Sides, contract, api):
+    door, node = sides.requestor, "0x" + "1" * 40
+    body = {"id": "", "ip": "192.168.7.0/24"}
+    made = await door(f"{api}:createNetwork", body=body)
+    network_id = made["id"]
+    assert (made["ip"], made["mask"]) == ("192.168.7.0", "255.255.255.0")
+    assert await door(f"{api}:getNetworks") == [await door(f"{api}:getNetwork", network_id)] == [made]
+    await door(f"{api}:addAddress", network_id, body={"ip": "192.168.7.2"})
+    assert await door(f"{api}:getAddresses", network_id) == [{"ip": "192.168.7.2"}]
+    await door(f"{api}:addNode", network_id, body={"id": node, "ip": "192.168.7.3"})
+    await door(f"{api}:addNode", network_id, body={"id": node, "ip": "192.168.7.2"}, expect=409)
+    await door(f"{api}:addNode", network_id, body={"id": node, "ip": "10.0.0.1"}, expect=400)
+    await door(f"{api}:addNode", network_id, body={"id": node, "ip": "192.168.7.255"}, expect=400)
+    assert await door(f"{api}:getNodes", network_id) == [{"id": node, "ip": "192.168.7.3"}]
+    assert await door(f"{api}:getConnections", network_id) == []
+    await door(f"{api}:removeNode", network_id, node)
+    await door(f"{api}:removeNode", network_id, node, expect=404)
+    await door(f"{api}:removeNetwork", network_id)
+    await door(f"{api}:getNetwork", network_id, expect=404)
+    await door(f"{api}:connect_tcp", network_id, "192.168.7.3", "80", expect=404)
+    if api == "net-api-v2":
+        assert (await door(f"{api}:getStatus"))["sessions"] == 1
+    # Nothing carries the traffic of a network yet.
+    assert sides.done >= contract.of_api(api) - {f"{api}:connect_tcp"}

@@ -22,8 +22,10 @@ from golemnet.daemon.routes import identity as identity_routes
 from golemnet.daemon.routes import market as market_routes
 from golemnet.daemon.routes import net as net_routes
 from golemnet.daemon.routes import payment as payment_routes
+from golemnet.daemon.routes import vpn as vpn_routes
 from golemnet.daemon.server import Server
 from golemnet.daemon.settings import Settings
+from golemnet.daemon.vpn.networks import Networks
 from golemnet.database.database import Database
 from golemnet.database.outbox import Handler, Outbox
 from golemnet.model.keys import NodeKey
@@ -78,6 +80,7 @@ class Node:
             settings.chain_file,
             NodeDeals(self.market.agreement, self.activities),
         )
+        self.networks = Networks()
         self.services = Services(self.key.node_id, self.network, self.clock)
         self.server = Server(
             self._routes(),
@@ -135,6 +138,7 @@ class Node:
             *payment_routes.routes(self.payments),
             *gsb_routes.routes(self.services),
             *net_routes.routes(self.network, self.settings.net_bootstrap),
+            *vpn_routes.routes(self.networks),
         ]
 
     def _iroh(self, key: NodeKey) -> Network:

@@ -1,0 +1,1 @@
+"""Private networks between a requestor and its activities."""

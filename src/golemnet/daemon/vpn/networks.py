@@ -1,0 +1,130 @@
+"""The private networks of a node's programs: who is in them, at which address.
+
+They are kept in memory, as they end with the program that made them. Nothing carries traffic yet.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from ipaddress import IPv4Address, IPv4Network
+
+import msgspec
+
+from golemnet.model.node_id import NodeId
+from golemnet.rest.errors import BadRequest, Conflict, NotFound
+from golemnet.rest.vpn import Address, NetworkNode, NewNetwork, PrivateNetwork
+
+MAX_NETWORKS = 256
+MAX_ADDRESSES = 1024
+DEFAULT_MASK = "255.255.255.0"
+WIDEST_PREFIX = 8
+
+
+class Members(msgspec.Struct):
+    """A network, the addresses of the requestor, and the other nodes by their address."""
+
+    network_id: str
+    range: IPv4Network
+    gateway: IPv4Address
+    own: list[IPv4Address] = []
+    nodes: dict[IPv4Address, NodeId] = {}
+
+    def take(self, text: str) -> IPv4Address:
+        """The address that ``text`` writes, if it is free.
+
+        Raises:
+            BadRequest: the network has no such address, or is full; Conflict if somebody has it.
+        """
+        address = IPv4Address(text)
+        if address not in self.range or address in (self.range[0], self.range[-1]):
+            raise BadRequest(f"{address} is no address for a node of {self.range}.")
+        if address in self.own or address in self.nodes:
+            raise Conflict(f"{address} is taken.", network_id=self.network_id)
+        if len(self.own) + len(self.nodes) >= MAX_ADDRESSES:
+            raise BadRequest(f"A network has at most {MAX_ADDRESSES} addresses.")
+        return address
+
+
+class Networks:
+    """The networks of one node. An unknown id is NotFound; an address that cannot be read, a ValueError."""
+
+    def __init__(self) -> None:
+        self._networks: dict[str, Members] = {}
+
+    def create(self, new: NewNetwork) -> PrivateNetwork:
+        """Make a network. Raises BadRequest if it is too wide or too narrow, or if there are too many."""
+        if len(self._networks) >= MAX_NETWORKS:
+            raise BadRequest("There are too many networks.", next_step="Remove those that are not needed.")
+        wanted = _range(new)
+        members = Members(uuid.uuid4().hex, wanted, _gateway(new, wanted))
+        self._networks[members.network_id] = members
+        return _view(members)
+
+    def all(self) -> list[PrivateNetwork]:
+        """All of them."""
+        return [_view(each) for each in self._networks.values()]
+
+    def get(self, network_id: str) -> PrivateNetwork:
+        """One of them."""
+        return _view(self._of(network_id))
+
+    def remove(self, network_id: str) -> None:
+        """End a network."""
+        self._of(network_id)
+        del self._networks[network_id]
+
+    def addresses(self, network_id: str) -> list[Address]:
+        """The addresses of the requestor."""
+        return [Address(ip=str(each)) for each in self._of(network_id).own]
+
+    def add_address(self, network_id: str, ip: str) -> None:
+        """Give the requestor an address. Raises BadRequest or Conflict."""
+        members = self._of(network_id)
+        members.own.append(members.take(ip))
+
+    def nodes(self, network_id: str) -> Sequence[NetworkNode]:
+        """The nodes that were added."""
+        return [NetworkNode(id=node, ip=str(ip)) for ip, node in self._of(network_id).nodes.items()]
+
+    def add_node(self, network_id: str, node: NodeId, ip: str) -> None:
+        """Add a node at an address. Raises BadRequest or Conflict."""
+        members = self._of(network_id)
+        members.nodes[members.take(ip)] = node
+
+    def remove_node(self, network_id: str, node: NodeId) -> None:
+        """Remove a node from all its addresses. Raises NotFound if it has none."""
+        members = self._of(network_id)
+        if node not in members.nodes.values():
+            raise NotFound("The network has no such node.", node_id=node)
+        members.nodes = {ip: each for ip, each in members.nodes.items() if each != node}
+
+    def _of(self, network_id: str) -> Members:
+        members = self._networks.get(network_id)
+        if members is None:
+            raise NotFound("There is no such network.", network_id=network_id[:80])
+        return members
+
+
+def _range(new: NewNetwork) -> IPv4Network:
+    text = new.ip if "/" in new.ip else f"{new.ip}/{new.mask or DEFAULT_MASK}"
+    wanted = IPv4Network(text, strict=False)
+    if wanted.prefixlen < WIDEST_PREFIX or wanted.num_addresses < 4:
+        raise BadRequest(f"A network of {wanted.num_addresses} addresses is not possible.")
+    return wanted
+
+
+def _gateway(new: NewNetwork, range_: IPv4Network) -> IPv4Address:
+    gateway = IPv4Address(new.gateway) if new.gateway else range_[1]
+    if gateway not in range_:
+        raise BadRequest(f"The gateway {gateway} is outside {range_}.")
+    return gateway
+
+
+def _view(members: Members) -> PrivateNetwork:
+    return PrivateNetwork(
+        id=members.network_id,
+        ip=str(members.range.network_address),
+        mask=str(members.range.netmask),
+        gateway=str(members.gateway),
+    )
