@@ -1,6 +1,7 @@
 """Random requests to daemons that know documents of every kind; and they are as healthy as before.
 
-Two thousand by default; ``GOLEM_TEST_REQUESTS`` is another number.
+Two thousand by default, always the same; ``GOLEM_TEST_REQUESTS`` is another number, ``GOLEM_TEST_SEED`` makes
+others.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from golemnet.testing.nodes import APP_KEY
 from golemnet.testing.processes import DaemonProcess
 
 REQUESTS = int(os.environ.get("GOLEM_TEST_REQUESTS", "2000"))
-SEED = 20
+SEED = int(os.environ.get("GOLEM_TEST_SEED", "20"))
 # Caches fill up first; what comes later has to be flat.
 WARM_UP = REQUESTS // 2
 GROWTH_MB = 8.0

@@ -140,6 +140,11 @@ async def test_the_report_says_why_nothing_matches(urls):
         ("POST", "/scan", {"type": "demand"}, 400),
         ("GET", "/scan/none/events", None, 404),
         ("GET", "/agreementEvents?timeout=0&maxEvents=1000", None, 400),
+        ("GET", "/agreementEvents?timeout=0&afterTimestamp=0001-01-01T00:00:00%2B23:59", None, 400),
+        ("POST", "/agreements/none/terminate", {"message": {}}, 400),
+        ("POST", "/agreements/none/terminate", {"message": "done"}, 404),
+        ("POST", "/agreements/none/terminate/reason", None, 404),
+        ("DELETE", "/scan/none/events", None, 404),
         ("GET", "/agreementEvents?timeout=0", None, 200),
     ],
 )
