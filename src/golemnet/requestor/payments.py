@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from datetime import datetime
 from decimal import Decimal
 
@@ -22,6 +22,7 @@ from golemnet.rest.transport import DaemonUnreachable
 
 POLL_S = 15.0
 RETRY_S = 1.0
+SERVER_ERROR = 500
 OPEN = "RECEIVED"
 
 log = logging.getLogger(__name__)
@@ -112,7 +113,7 @@ class Cashier:
                     timeout_s=POLL_S, after=last
                 )
                 for event in events:
-                    await self._invoice(await self._client.payment.get_invoice(event.invoice_id))
+                    await self._answer(self._invoice_of(event.invoice_id))
                     last = max(last, event.event_date)
             except (ApiError, DaemonUnreachable) as error:
                 await self._pause(error)
@@ -124,10 +125,25 @@ class Cashier:
                     timeout_s=POLL_S, after=last
                 )
                 for event in events:
-                    await self._note(await self._client.payment.get_debit_note(event.debit_note_id))
+                    await self._answer(self._note_of(event.debit_note_id))
                     last = max(last, event.event_date)
             except (ApiError, DaemonUnreachable) as error:
                 await self._pause(error)
+
+    async def _answer(self, claim: Awaitable[None]) -> None:
+        """One that the daemon does not let us answer, now or ever, shall not be in the way of others."""
+        try:
+            await claim
+        except ApiError as error:
+            if error.status >= SERVER_ERROR:
+                raise
+            log.warning("a claim cannot be answered why=%s", str(error))
+
+    async def _invoice_of(self, invoice_id: str) -> None:
+        await self._invoice(await self._client.payment.get_invoice(invoice_id))
+
+    async def _note_of(self, debit_note_id: str) -> None:
+        await self._note(await self._client.payment.get_debit_note(debit_note_id))
 
     async def _pause(self, error: Exception) -> None:
         log.warning("claims cannot be read why=%s", str(error))

@@ -12,7 +12,7 @@ from golemnet.model.pricing import LinearPricing
 from golemnet.requestor.candidates import Candidate
 from golemnet.requestor.market import Deal
 from golemnet.rest.activity import ExeScriptCommandResult
-from golemnet.rest.errors import GatewayTimeout, Gone
+from golemnet.rest.errors import ApiError, GatewayTimeout, Gone
 from golemnet.rest.market import MatchingReport, NegotiationEvent, Proposal, ProposalEvent
 from golemnet.rest.payment import DebitNote, DebitNoteEvent, Invoice, InvoiceEvent, Rejection
 
@@ -40,6 +40,7 @@ class PaymentDoor:
     def __init__(self):
         self.accepted: list[DebitNote | Invoice] = []
         self.rejected: dict[str, Rejection] = {}
+        self.troubles: list[ApiError] = []
         self._documents: dict[str, DebitNote | Invoice] = {}
         self._events: dict[type, list] = {DebitNoteEvent: [], InvoiceEvent: []}
         self._asked_after = {DebitNoteEvent: NOW, InvoiceEvent: NOW}
@@ -136,6 +137,8 @@ class PaymentDoor:
 
     def _accept(self, document_id, amount, claimed):
         assert amount == claimed, "the accepted amount must be the document's"
+        if self.troubles:
+            raise self.troubles.pop(0)
         self.accepted.append(self._documents[document_id])
 
 

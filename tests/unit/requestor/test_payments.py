@@ -14,6 +14,7 @@ from golemnet.model.pricing import LinearPricing
 from golemnet.requestor.budget import Budget
 from golemnet.requestor.events import ClaimRejected, InvoiceAccepted
 from golemnet.requestor.payments import Cashier
+from golemnet.rest.errors import Conflict, InternalError
 from golemnet.testing.clock import ManualClock
 
 DEAR = LinearPricing(["golem.usage.duration_sec"], [Decimal(1000)], Decimal(0))
@@ -99,6 +100,30 @@ async def test_a_debit_note_that_is_not_justified_is_rejected_with_the_arithmeti
 
         assert here.door.accepted == []
         assert here.door.rejected[note_id].message.startswith(reason)
+
+
+async def test_a_claim_that_the_daemon_does_not_let_us_accept_is_not_in_the_way_of_others():
+    async with office() as here:
+        here.agree("a", "activity")
+        here.agree("b", "activity")
+        here.door.troubles = [Conflict("The document is cancelled.")]
+        await here.door.claim_invoice("a", "0.5")
+        await here.door.claim_invoice("b", "0.5")
+
+        assert [each.agreement_id for each in here.door.accepted] == ["b"]
+        assert here.cashier.owing() == ["ann"]
+
+
+async def test_a_claim_is_accepted_when_the_daemon_has_recovered():
+    async with office() as here:
+        here.agree("a", "activity")
+        here.door.troubles = [InternalError("The database is locked."), InternalError("Again.")]
+        claiming = asyncio.create_task(here.door.claim_invoice("a", "0.5"))
+        while not here.door.accepted:
+            await asyncio.sleep(0)
+            await here.clock.advance(1)
+        await claiming
+        assert here.cashier.owing() == []
 
 
 async def test_the_time_of_an_agreement_ends_with_its_work():
