@@ -121,13 +121,16 @@ class Session:
         """Ask the daemon; one that is away for a while is waited for."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + DAEMON_AWAY_S
+        is_told = False
         while True:
             try:
                 return await call()
             except DaemonUnreachable as error:
                 if loop.time() > deadline:
                     raise
-                log.warning("the daemon does not answer why=%s", str(error))
+                if not is_told:
+                    log.warning("the daemon does not answer why=%s", str(error))
+                is_told = True
                 await self._clock.sleep(PAUSE_S)
             except ApiError as error:
                 raise ProviderLost("The provider is lost.", why=str(error)) from error
