@@ -102,7 +102,7 @@ async def propose(sides: Sides, **more: Any) -> tuple[str, str]:
 async def agree(sides: Sides, **more: Any) -> str:
     """An agreement that both have signed; its id."""
     agreement_id, offer_id = await propose(sides, **more)
-    await sides.provider("market-api:approveAgreement", agreement_id, timeout=10)
+    await sides.provider("market-api:approveAgreement", agreement_id, timeout=10, appSessionId="agent")
     assert await sides.requestor("market-api:waitForApproval", agreement_id, timeout=10) == "Approved"
     await sides.provider("market-api:unsubscribeOffer", offer_id, expect=204)
     return agreement_id

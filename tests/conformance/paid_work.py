@@ -57,7 +57,11 @@ async def work(sides: Sides, agreement_id: str) -> str:
     await asyncio.wait_for(agent, 5)
     told: Any = {"state": ["Terminated", None], "reason": "test", "errorMessage": "none"}
     await provider("activity-api:SetActivityState", activity_id, body=told)
-    events = await provider("activity-api:CollectActivityEvents", afterTimestamp=BEGINNING)
+    events = await provider(
+        "activity-api:CollectActivityEvents", afterTimestamp=BEGINNING, appSessionId="agent"
+    )
+    other = await provider("activity-api:CollectActivityEvents", timeout=0, maxEvents=1, appSessionId="other")
+    assert other == []
     assert [next(iter(each["eventType"])) for each in events] == ["CreateActivity", "DestroyActivity"]
     return activity_id
 

@@ -21,6 +21,7 @@ class Permission(msgspec.Struct, frozen=True):
     requestor_id: str
     provider_id: str
     state: str
+    app_session_id: str | None
 
 
 def permissions(agreement_of: AgreementOf) -> Callable[[str], Awaitable[AgreementView | None]]:
@@ -35,6 +36,7 @@ def permissions(agreement_of: AgreementOf) -> Callable[[str], Awaitable[Agreemen
             agreement.demand.requestor_id,
             agreement.offer.provider_id,
             agreement.state,
+            agreement.app_session_id,
         )
 
     return permission

@@ -32,6 +32,7 @@ class Agreement:
     requestor_id: str
     provider_id: str
     state: str = "Approved"
+    app_session_id: str | None = None
 
 
 class Side:
@@ -223,6 +224,14 @@ async def test_an_exeunit_that_disappears_ends_the_activity_and_wakes_the_poll(
     assert kinds == ["CreateActivity", "DestroyActivity"]
     with pytest.raises(Gone):
         await pair.requestor.activities.exec(activity_id, SCRIPT)
+
+
+async def test_an_agent_can_ask_for_the_events_of_its_session_only(pair: Pair):
+    pair.agreements["agreement"].app_session_id = "mine"
+    activity_id, _ = await pair.start()
+    events = pair.provider.activities.provider_events
+    assert [each.activity_id for each in await events(None, 0, 1, "mine")] == [activity_id]
+    assert await events(None, 0, 1, "another") == []
 
 
 async def test_an_exeunit_that_comes_back_gets_what_it_does_not_know(pair: Pair):

@@ -33,6 +33,11 @@ class AgreementView(Protocol):
         """Its state as in the REST API."""
         ...
 
+    @property
+    def app_session_id(self) -> str | None:
+        """The session of the program that has approved or confirmed it here."""
+        ...
+
 
 Agreements = Callable[[str], Awaitable[AgreementView | None]]
 

@@ -198,13 +198,25 @@ class ProviderSide:
 
     # -- asked by the agent --------------------------------------------------------------------------------
 
-    async def events(self, after: datetime | None, timeout_s: float, limit: int) -> list[ActivityEvent]:
-        """What the agent has to do since ``after``; waits for the first."""
+    async def events(
+        self, after: datetime | None, timeout_s: float, limit: int, session: str | None = None
+    ) -> list[ActivityEvent]:
+        """What an agent has to do since ``after``, of one session or of all; waits for the first."""
+        return await self._changed.poll(EVENTS_KEY, lambda: self._events(after, limit, session), timeout_s)
 
-        async def look() -> list[ActivityEvent]:
-            return await self._database.read(lambda c: store.events_after(c, after, limit))
+    async def _events(self, after: datetime | None, limit: int, session: str | None) -> list[ActivityEvent]:
+        while True:
+            page = await self._database.read(lambda c, after=after: store.events_after(c, after, limit))
+            wanted = [each for each in page if await self._is_of(each.agreement_id, session)]
+            if wanted or len(page) < limit:
+                return wanted
+            after = page[-1].at
 
-        return await self._changed.poll(EVENTS_KEY, look, timeout_s)
+    async def _is_of(self, agreement_id: str, session: str | None) -> bool:
+        if session is None:
+            return True
+        agreement = await self._agreements(agreement_id)
+        return agreement is not None and agreement.app_session_id == session
 
     async def get(self, activity_id: str) -> Activity:
         """The activity. Raises ``NotFound``."""

@@ -148,10 +148,10 @@ class Activities:
         return list({each.activity_id: each for each in rows}.values())
 
     async def provider_events(
-        self, after: datetime | None, timeout_s: float, limit: int
+        self, after: datetime | None, timeout_s: float, limit: int, session: str | None = None
     ) -> list[ActivityEvent]:
-        """What the provider agent has to do since ``after``."""
-        return await self.provider.events(after, timeout_s, limit)
+        """What the provider agent has to do since ``after``, under the agreements of a session if given."""
+        return await self.provider.events(after, timeout_s, limit, session)
 
     async def agreement_ended(self, agreement_id: str) -> None:
         """End the activities of an agreement that has ended (the market says so)."""

@@ -132,7 +132,7 @@ class _Handlers:
 
     async def collect_activity_events(self, request: web.Request) -> web.Response:
         events = await self._activities.provider_events(
-            after_of(request), timeout_of(request), limit_of(request)
+            after_of(request), timeout_of(request), limit_of(request), request.query.get("appSessionId")
         )
         shown = [
             ProviderEvent(
