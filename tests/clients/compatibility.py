@@ -31,7 +31,7 @@ class Compatibility:
         for mark in item.iter_markers(MARK):
             client, *capabilities = mark.args
             for capability in capabilities:
-                self._note((client, capability), report)
+                self.note((client, capability), report)
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Print the table, if there is anything in it."""
@@ -41,6 +41,12 @@ class Compatibility:
                 console.print(self.table())
             terminalreporter.write_line("")
             terminalreporter.write_line(captured.get())
+
+    def note(self, shown: tuple[str, str], report: pytest.TestReport) -> None:
+        """Take in a report about a client and a capability; the worst of several counts."""
+        if report.when == "call" or report.outcome != "passed":
+            known = self.outcomes.get(shown, "passed")
+            self.outcomes[shown] = max(known, report.outcome, key=SEVERITY.index)
 
     def table(self) -> Table:
         """A row for each client, a column for each capability."""
@@ -59,11 +65,6 @@ class Compatibility:
         for client in _first(client for client, _ in self.outcomes):
             table.add_row(client, *(self._word(client, each) for each in capabilities))
         return table
-
-    def _note(self, shown: tuple[str, str], report: pytest.TestReport) -> None:
-        if report.when == "call" or report.outcome != "passed":
-            known = self.outcomes.get(shown, "passed")
-            self.outcomes[shown] = max(known, report.outcome, key=SEVERITY.index)
 
     def _word(self, client: str, capability: str) -> str:
         outcome = self.outcomes.get((client, capability))
