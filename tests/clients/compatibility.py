@@ -17,7 +17,7 @@ WORDS = {"passed": "yes", "skipped": "skipped", "failed": "NO"}
 SEVERITY = ("passed", "skipped", "failed")
 
 
-@dataclass
+@dataclass(eq=False)
 class Compatibility:
     """What the tests with the mark ``shows(client, *capabilities)`` have found."""
 
