@@ -75,3 +75,14 @@ async def test_two_instances_of_a_service(
     assert sorted(ended.said("last")) == [["provider-1", "3"], ["provider-2", "3"]], ended.output
     used = ["Ready", "golem.usage.cpu_sec", "golem.usage.duration_sec"]
     assert ended.said("used") == [used, used], ended.output
+
+
+@shows(NAME, "market scan", "strategy")
+async def test_offers_are_listed_and_one_provider_is_chosen(
+    client: PythonClient, network: ClientNetwork, tmp_path: Path
+) -> None:
+    ended = await run(client, network, tmp_path, "offers")
+    assert ended.said("offers") == [["provider-1", "provider-2"]], ended.output
+    assert sorted(ended.said("result")) == [["0", "provider-2"], ["1", "provider-2"]], ended.output
+    nodes = {node_id: line.node for node_id, line in (await network.running.nodes()).items()}
+    assert {nodes[provider] for [provider] in ended.said("rejected")} == {"provider-1"}, ended.output
