@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 MARK = "shows"
-WIDTH = 130
+WIDTH = 140
 WORDS = {"passed": "yes", "skipped": "skipped", "failed": "NO"}
 # The worst of several tests that show the same.
 SEVERITY = ("passed", "skipped", "failed")
