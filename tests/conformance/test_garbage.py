@@ -31,6 +31,7 @@ BODIES = {
     "deep list": b"[" * 100_000,
     "deep map": b'{"properties":' * 20_000,
     "deep and valid": b'{"properties":' + b'{"a":' * 5_000 + b"1" + b"}" * 5_001,
+    "deep enough for the stack": b'{"properties":' + b'{"a":' * 60_000 + b"1" + b"}" * 60_001,
     "deep constraint": b'{"properties":{},"constraints":"' + b"(!" * 50_000 + b'"}',
     "wrong types": b'{"properties":1,"constraints":[],"text":{},"listen":3,"state":7,"totalAmount":{}}',
     "NUL": b'{"agreementId":"\\u0000","activityId":"\\u0000","proposalId":"\\u0000","text":"\\u0000"}',

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+import sys
+from typing import Any, Protocol
 
 import msgspec
 
@@ -87,9 +88,7 @@ def raised(fees: Fees, old: StoredTransaction) -> Fees:
 
 def sign_call(call: Call, *, key: bytes, chain_id: int, nonce: int, fees: Fees) -> tuple[str, bytes]:
     """The hash and the raw bytes of an EIP-1559 transaction that makes ``call``."""
-    from eth_account import Account
-
-    signed = Account.sign_transaction(
+    signed = _signer().sign_transaction(
         {
             "type": 2,
             "chainId": chain_id,
@@ -104,3 +103,16 @@ def sign_call(call: Call, *, key: bytes, chain_id: int, nonce: int, fees: Fees) 
         key,
     )
     return "0x" + bytes(signed.hash).hex(), bytes(signed.raw_transaction)
+
+
+def _signer() -> Any:
+    """The library's signer, with Python's limit of recursion as it was.
+
+    Loading it sets the limit to 100,000, and then JSON that is nested half as deeply, from any program or
+    node, overflows the stack and kills the process.
+    """
+    limit = sys.getrecursionlimit()
+    from eth_account import Account
+
+    sys.setrecursionlimit(limit)
+    return Account
