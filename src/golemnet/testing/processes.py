@@ -6,6 +6,7 @@ import os
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Self
@@ -18,6 +19,9 @@ from golemnet.testing.nodes import APP_KEY
 
 START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 10.0
+# A program that ends before it is ready says nothing.
+LOOK_EVERY_S = 0.5
+SHOWN_OF_LOG = 2000
 
 
 class ProgramProcess:
@@ -33,15 +37,23 @@ class ProgramProcess:
         self.directory.mkdir(parents=True, exist_ok=True)
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notices:
             notices.bind("")  # the system chooses an abstract address
-            notices.settimeout(START_TIMEOUT_S)
+            notices.settimeout(LOOK_EVERY_S)
             address = "@" + notices.getsockname()[1:].decode()
             self._process = self._start({**os.environ, **self._environment, "NOTIFY_SOCKET": address})
+            self._await_ready(notices)
+        return self
+
+    def _await_ready(self, notices: socket.socket) -> None:
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while self._process.poll() is None and time.monotonic() < deadline:
             try:
                 notices.recv(len(READY))
+                return
             except TimeoutError:
-                self._process.kill()
-                raise
-        return self
+                continue
+        self._process.kill()
+        self._process.wait(STOP_TIMEOUT_S)
+        raise RuntimeError(f"{' '.join(self._command)} does not get ready:\n{self.log[-SHOWN_OF_LOG:]}")
 
     def __exit__(self, *_: object) -> None:
         self._process.terminate()
