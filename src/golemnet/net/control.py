@@ -7,18 +7,20 @@ import asyncio
 from iroh import BiStream, RecvStream
 
 from golemnet.net.errors import StreamBroken
-from golemnet.net.frames import AnyFrame, Frame, FrameBuffer, encode
+from golemnet.net.frames import AnyFrame, FrameBuffer, encode
 from golemnet.net.iroh_binding import BINDING_ERRORS, reason_of
+from golemnet.net.traffic import Traffic, kind_of
 
 READ_BYTES = 256 * 1024
 MAX_WAITING_BYTES = 8 * 1024 * 1024
 
 
 class FrameReader:
-    """Frames from a receiving stream."""
+    """Frames from a receiving stream, counted in ``traffic``."""
 
-    def __init__(self, stream: RecvStream) -> None:
+    def __init__(self, stream: RecvStream, traffic: Traffic) -> None:
         self._stream = stream
+        self._traffic = traffic
         self._buffer = FrameBuffer()
 
     async def next(self) -> AnyFrame:
@@ -36,6 +38,7 @@ class FrameReader:
             if not data:
                 raise StreamBroken("The other side closed the connection.")
             self._buffer.feed(data)
+        self._traffic.count_received(kind_of(frame), self._buffer.taken_bytes)
         return frame
 
     def rest(self) -> bytes:
@@ -44,11 +47,12 @@ class FrameReader:
 
 
 class Control:
-    """Both directions of the first stream of a connection."""
+    """Both directions of the first stream of a connection, counted in ``traffic``."""
 
-    def __init__(self, stream: BiStream) -> None:
+    def __init__(self, stream: BiStream, traffic: Traffic) -> None:
         self._stream = stream.send()
-        self.reader = FrameReader(stream.recv())
+        self.traffic = traffic
+        self.reader = FrameReader(stream.recv(), traffic)
         self._waiting: list[bytes] = []
         self._waiting_bytes = 0
         self._is_over = False
@@ -56,22 +60,23 @@ class Control:
         self._drained = asyncio.Event()
         self._drained.set()
 
-    async def send(self, frame: Frame) -> None:
+    async def send(self, frame: AnyFrame) -> None:
         """Queue ``frame``; waits while the other side reads too slowly."""
         data = encode(frame)
         while self.is_congested:
             await self._drained.wait()
-        self.push(data)
+        self.push(data, kind_of(frame))
 
     def release(self) -> None:
         """The connection is over: let go whoever waits to send."""
         self._is_over = True
         self._drained.set()
 
-    def push(self, data: bytes) -> None:
+    def push(self, data: bytes, kind: str) -> None:
         """Queue an encoded frame at once, for small messages that must not wait."""
         if self._is_over:
             return
+        self.traffic.count_sent(kind, len(data))
         self._waiting.append(data)
         self._waiting_bytes += len(data)
         self._wake.set()

@@ -23,10 +23,16 @@ class Frame(msgspec.Struct, frozen=True, array_like=True, tag_field="kind"):
 
 
 class Hello(Frame, frozen=True, tag=0):
-    """Who is there: its node record, and a random mark of this run of it."""
+    """Who is there: its node record, and a random mark of this run of it.
+
+    ``seen_at`` is the address by which the other side has come, as far as it can be seen; ``relays`` are URLs
+    of relays that nodes may use who join by this one.
+    """
 
     record: Signed
     instance: bytes
+    seen_at: str = ""
+    relays: list[str] = []
 
 
 class Call(Frame, frozen=True, tag=1):
@@ -93,10 +99,11 @@ def encode(frame: Frame) -> bytes:
 
 
 class FrameBuffer:
-    """Bytes in as they arrive, frames out."""
+    """Bytes in as they arrive, frames out; ``taken_bytes`` is the size of the last one."""
 
     def __init__(self) -> None:
         self._data = bytearray()
+        self.taken_bytes = 0
 
     def feed(self, data: bytes) -> None:
         """More bytes from the other side."""
@@ -116,7 +123,8 @@ class FrameBuffer:
         if len(self._data) < LENGTH_BYTES + size:
             return None
         body = bytes(memoryview(self._data)[LENGTH_BYTES : LENGTH_BYTES + size])
-        del self._data[: LENGTH_BYTES + size]
+        self.taken_bytes = LENGTH_BYTES + size
+        del self._data[: self.taken_bytes]
         return _decoded(body)
 
     def rest(self) -> bytes:

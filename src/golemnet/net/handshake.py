@@ -6,7 +6,7 @@ import asyncio
 from datetime import datetime
 
 import msgspec
-from iroh import Connection, Endpoint, Incoming
+from iroh import BiStream, Connection, Endpoint, Incoming
 
 from golemnet.model.node_id import NodeId
 from golemnet.net.control import Control
@@ -14,9 +14,11 @@ from golemnet.net.errors import StreamBroken, Unreachable
 from golemnet.net.frames import Hello, encode
 from golemnet.net.handlers import MAX_STREAMS_OF_PEER
 from golemnet.net.iroh_binding import ALPN, BINDING_ERRORS, endpoint_address, reason_of
-from golemnet.net.records import read_record
+from golemnet.net.records import Place, read_record
+from golemnet.net.traffic import Traffic
 
-DIAL_TIMEOUT_S = 2.0
+# By a relay that is not ours there are three round trips more.
+DIAL_TIMEOUT_S = 4.0
 GREETING_TIMEOUT_S = 5.0
 
 
@@ -29,37 +31,43 @@ class Greeted(msgspec.Struct, frozen=True):
     hello: Hello
 
 
-async def dial(
-    endpoint: Endpoint, endpoint_id: bytes, addresses: list[str], own: Hello, now: datetime
-) -> Greeted:
+async def dial(endpoint: Endpoint, place: Place, own: Hello, now: datetime, traffic: Traffic) -> Greeted:
     """Connect to the endpoint and greet. Raises Unreachable."""
     connection: Connection | None = None
     try:
         async with asyncio.timeout(DIAL_TIMEOUT_S):
-            connection = await endpoint.connect(endpoint_address(endpoint_id, addresses), ALPN)
-            return await _greet(connection, own, now, dialled=True)
+            connection = await endpoint.connect(endpoint_address(place), ALPN)
+            stream = await _first_stream(connection, dialled=True)
+            return await _greet(connection, stream, own, now, traffic)
     except (*BINDING_ERRORS, StreamBroken, ValueError, TimeoutError) as error:
         _close(connection)
         raise Unreachable("The node cannot be reached.", why=_reason(error)) from error
 
 
-async def receive(incoming: Incoming, own: Hello, now: datetime) -> Greeted:
+async def receive(incoming: Incoming, own: Hello, now: datetime, traffic: Traffic) -> Greeted:
     """Take a connection in and greet. Raises Unreachable."""
     connection: Connection | None = None
     try:
         async with asyncio.timeout(GREETING_TIMEOUT_S):
             connection = await (await incoming.accept()).connect()
-            return await _greet(connection, own, now, dialled=False)
+            stream = await _first_stream(connection, dialled=False)
+            seen = msgspec.structs.replace(own, seen_at=_seen_at(connection))
+            return await _greet(connection, stream, seen, now, traffic)
     except (*BINDING_ERRORS, StreamBroken, ValueError, TimeoutError) as error:
         _close(connection)
         raise Unreachable("A node that connected was not understood.", why=_reason(error)) from error
 
 
-async def _greet(connection: Connection, own: Hello, now: datetime, *, dialled: bool) -> Greeted:
+async def _first_stream(connection: Connection, *, dialled: bool) -> BiStream:
     connection.set_max_concurrent_bi_streams(MAX_STREAMS_OF_PEER + 1)
-    stream = await (connection.open_bi() if dialled else connection.accept_bi())
+    return await (connection.open_bi() if dialled else connection.accept_bi())
+
+
+async def _greet(
+    connection: Connection, stream: BiStream, own: Hello, now: datetime, traffic: Traffic
+) -> Greeted:
     await stream.send().write_all(encode(own))
-    control = Control(stream)
+    control = Control(stream, Traffic(traffic))
     hello = await control.reader.next()
     if not isinstance(hello, Hello):
         raise ValueError("the other side does not greet")
@@ -67,6 +75,12 @@ async def _greet(connection: Connection, own: Hello, now: datetime, *, dialled: 
     if record.endpoint_key != connection.remote_id().to_bytes():
         raise ValueError("the other side shows the record of another endpoint")
     return Greeted(connection, control, NodeId.parse(record.node_id), hello)
+
+
+def _seen_at(connection: Connection) -> str:
+    """The address by which the other side came; empty if it came by a relay."""
+    direct = [path.remote_addr for path in connection.paths() if path.is_ip]
+    return direct[0] if direct else ""
 
 
 def _close(connection: Connection | None) -> None:

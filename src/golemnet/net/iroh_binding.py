@@ -2,7 +2,8 @@
 
 iroh 1.2's generated Python moves byte buffers across the language border item by item, at 9 MiB/s. The two
 methods that do so are replaced here, at import, by single copies; ``tests/unit/net`` holds the throughput.
-Relays and lookup services are off: addresses come from our own node records.
+Lookup services are off, and relays are only those that ``home_relay`` names: addresses come from our own
+node records.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from iroh import (
 )
 
 from golemnet.net.errors import CannotListen
+from golemnet.net.records import Place
 
 ALPN = b"golem/1"
 WILDCARDS = ("0.0.0.0", "::")
@@ -61,7 +63,7 @@ async def open_endpoint(secret: bytes, bind: str) -> Endpoint:
         bind_addr=bind,
         secret_key=secret,
         alpns=[ALPN],
-        relay_mode=RelayMode.disabled(),
+        relay_mode=RelayMode.custom_from_urls([]),
     )
     for pause in (*REBIND_PAUSES_S, None):
         try:
@@ -78,22 +80,24 @@ def endpoint_id_of(secret: bytes) -> bytes:
     return SecretKey.from_bytes(secret).public().to_bytes()
 
 
-def endpoint_address(endpoint_id: bytes, addresses: Sequence[str]) -> EndpointAddr:
-    """Where to dial the endpoint: ``addresses`` are ``ip:port``. Raises ValueError."""
+def endpoint_address(place: Place) -> EndpointAddr:
+    """Where to dial the endpoint. Raises ValueError."""
     try:
-        return EndpointAddr(EndpointId.from_bytes(endpoint_id), None, list(addresses))
+        endpoint_id = EndpointId.from_bytes(place.endpoint_key)
+        return EndpointAddr(endpoint_id, place.relay or None, list(place.addresses))
     except BINDING_ERRORS as error:
         raise ValueError(reason_of(error)) from error
 
 
-def addresses_of(endpoint: Endpoint) -> list[str]:
-    """The ``ip:port`` by which others may find ``endpoint``, loopback last."""
-    found = list(endpoint.addr().direct_addresses())
+def place_of(endpoint: Endpoint) -> Place:
+    """Where others may find ``endpoint`` now, loopback last."""
+    address = endpoint.addr()
+    found = list(address.direct_addresses())
     for bound in endpoint.bound_sockets():
         host, _, port = bound.rpartition(":")
         if host in WILDCARDS:
             found.append(f"{LOOPBACK}:{port}")
-    return list(dict.fromkeys(found))
+    return Place(endpoint.id().to_bytes(), list(dict.fromkeys(found)), address.relay_url() or "")
 
 
 def reason_of(error: BaseException) -> str:

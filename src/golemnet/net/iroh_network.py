@@ -24,20 +24,22 @@ from golemnet.model.keys import BadSignature, NodeKey, sha3_256
 from golemnet.model.node_id import NodeId
 from golemnet.net.bootstrap import BootstrapAddress, parse_bootstrap
 from golemnet.net.errors import CallTimeout, Unreachable
-from golemnet.net.frames import MAX_RECORDS_OF_FRAME, Hello, Records
+from golemnet.net.frames import Hello, Records
 from golemnet.net.handlers import Handlers, check_size
 from golemnet.net.handshake import Greeted, dial, receive
-from golemnet.net.iroh_binding import BINDING_ERRORS, addresses_of, endpoint_id_of, open_endpoint
+from golemnet.net.iroh_binding import BINDING_ERRORS, endpoint_id_of, open_endpoint, place_of
 from golemnet.net.meeting import Meeting
-from golemnet.net.network import CallHandler, Stream, StreamHandler
+from golemnet.net.moves import Moves
+from golemnet.net.network import CallHandler, Link, Stream, StreamHandler
+from golemnet.net.outside import OutsideAddress
 from golemnet.net.pipe import pipe, serve_pipe
-from golemnet.net.records import NodeRecord, RecordBook, make_record
+from golemnet.net.record_exchange import RENEW_EVERY_S, RecordExchange
+from golemnet.net.records import NodeRecord, Place, RecordBook
 from golemnet.net.session import Session
 from golemnet.net.sessions import MAX_SESSIONS, Sessions
+from golemnet.net.traffic import Traffic
 
 RECORD_WAIT_S = 1.0
-RECORD_CHECK_EVERY_S = 30.0
-RECORD_RENEW_EVERY_S = 1200.0
 CLOSE_TIMEOUT_S = 0.5
 MAX_GREETINGS = 64
 INSTANCE_BYTES = 16
@@ -61,7 +63,6 @@ class IrohNetwork:
 
     def __init__(self, key: NodeKey, bind: str, bootstrap: list[str], clock: Clock) -> None:
         self.node_id = key.node_id
-        self._key = key
         self._bind = bind
         self._clock = clock
         self._secret = _endpoint_secret(key)
@@ -70,13 +71,15 @@ class IrohNetwork:
         self._handlers = Handlers()
         self._records = RecordBook()
         self._sessions = Sessions()
+        self._exchange = RecordExchange(key, clock, self._records, self._sessions)
+        self.traffic = Traffic()
         self._meeting = Meeting(self._others(bootstrap), self)
+        self._outside = OutsideAddress()
         self._greetings = asyncio.Semaphore(MAX_GREETINGS)
         self._dialling: dict[bytes, asyncio.Task[Session]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._endpoint: Endpoint | None = None
         self._own: Hello | None = None
-        self._addresses: list[str] = []
 
     # -- the interface -------------------------------------------------------------------------------------
 
@@ -96,10 +99,22 @@ class IrohNetwork:
         """See ``Network``."""
         return [session.peer for session in self._sessions.all()]
 
+    def links(self) -> list[Link]:
+        """See ``Network``."""
+        return [session.link() for session in self._sessions.each()]
+
+    async def ping(self, node: NodeId, *, timeout_s: float) -> float:
+        """See ``Network``."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                return await (await self.session_with(node)).ping()
+        except TimeoutError:
+            raise CallTimeout(f"No answer in {timeout_s:g} s.", node_id=node) from None
+
     def address(self) -> str:
         """``<endpoint id>@host:port``: what others name to join by this node, once it runs."""
-        place = self._addresses[0] if self._addresses else self._bind
-        host, _, port = place.rpartition(":")
+        place = self._exchange.place
+        host, _, port = (place.addresses[0] if place and place.addresses else self._bind).rpartition(":")
         return str(BootstrapAddress(self._endpoint_id, host, int(port)))
 
     async def call(self, node: NodeId, method: str, body: bytes, *, timeout_s: float) -> bytes:
@@ -166,20 +181,20 @@ class IrohNetwork:
                 return session
             record = self._records.get(node, self._clock.now()) or await self._heard_of(node)
             try:
-                return self._is(node, await self.session_at(record.endpoint_key, record.addresses))
+                return self._is(node, await self.session_at(record.place))
             except Unreachable:
                 # It may have come to us meanwhile, or said where it is now.
                 known = self._records.get(node, self._clock.now())
                 if self._sessions.best(node) is None and known is record:
                     raise
 
-    async def session_at(self, endpoint_id: bytes, addresses: list[str]) -> Session:
-        """A session with the endpoint at ``addresses``; callers at the same time share one dialling."""
-        task = self._dialling.get(endpoint_id)
+    async def session_at(self, place: Place) -> Session:
+        """A session with the endpoint at ``place``; callers at the same time share one dialling."""
+        task = self._dialling.get(place.endpoint_key)
         if task is None:
-            task = asyncio.create_task(self._dial(endpoint_id, addresses))
-            self._dialling[endpoint_id] = task
-            task.add_done_callback(lambda done: self._dialled(endpoint_id, done))
+            task = asyncio.create_task(self._dial(place))
+            self._dialling[place.endpoint_key] = task
+            task.add_done_callback(lambda done: self._dialled(place.endpoint_key, done))
         return await asyncio.shield(task)
 
     async def _heard_of(self, node: NodeId) -> NodeRecord:
@@ -201,10 +216,10 @@ class IrohNetwork:
             raise Unreachable("Another node answers in its place.", node_id=node)
         return session
 
-    async def _dial(self, endpoint_id: bytes, addresses: list[str]) -> Session:
+    async def _dial(self, place: Place) -> Session:
         if self._endpoint is None or self._own is None:
             raise Unreachable("The network does not run.")
-        return self._admit(await dial(self._endpoint, endpoint_id, addresses, self._own, self._clock.now()))
+        return self._admit(await dial(self._endpoint, place, self._own, self._clock.now(), self.traffic))
 
     def _dialled(self, endpoint_id: bytes, task: asyncio.Task[Session]) -> None:
         self._dialling.pop(endpoint_id, None)
@@ -228,7 +243,7 @@ class IrohNetwork:
                 with suppress(*BINDING_ERRORS):
                     await incoming.refuse()
                 return
-            self._admit(await receive(incoming, self._own, self._clock.now()))
+            self._admit(await receive(incoming, self._own, self._clock.now(), self.traffic))
         except Unreachable as error:
             log.debug("connection refused", why=error.why)
         finally:
@@ -244,7 +259,8 @@ class IrohNetwork:
             greeted.peer,
             greeted.hello,
             self._handlers,
-            self._take_records,
+            self._clock.now(),
+            self._exchange.take,
         )
         is_new = self._sessions.add(session)
         self._start(self._serve(session, greeted.hello.record))
@@ -255,8 +271,8 @@ class IrohNetwork:
 
     async def _serve(self, session: Session, record: Signed) -> None:
         try:
-            await self._take_records(session, Records([record]))
-            await self._tell_records(session)
+            await self._exchange.take(session, Records([record]))
+            await self._exchange.tell_all(session)
             await session.run()
         except BadSignature as error:
             log.warning("forged node record", peer=session.peer, why=str(error))
@@ -264,51 +280,29 @@ class IrohNetwork:
             session.close("the session is over")
             self._sessions.remove(session)
 
-    # -- records -------------------------------------------------------------------------------------------
+    # -- where this node is --------------------------------------------------------------------------------
 
-    async def _take_records(self, session: Session, frame: Records) -> None:
-        """Keep what is new of a peer's records and pass it on to the others. BadSignature ends it."""
-        fresh = [each for each in frame.records[:MAX_RECORDS_OF_FRAME] if self._is_news(each)]
-        if fresh:
-            await self._spread(fresh, session)
-
-    def _is_news(self, signed: Signed) -> bool:
-        try:
-            return not self._records.has(signed) and self._records.add(signed, self._clock.now()) is not None
-        except BadSignature:
-            raise
-        except ValueError as error:
-            # Expired on its way, or of a later version: not the bearer's fault.
-            log.debug("node record not taken", why=str(error))
-            return False
-
-    async def _tell_records(self, session: Session) -> None:
-        known = [each.signed for each in self._records.all(self._clock.now())]
-        for start in range(0, len(known), MAX_RECORDS_OF_FRAME):
-            await session.send_records(Records(known[start : start + MAX_RECORDS_OF_FRAME]))
-
-    async def _spread(self, records: list[Signed], source: Session | None) -> None:
-        for session in self._sessions.all():
-            if source is None or session.peer != source.peer:
-                await session.send_records(Records(records))
+    async def joined(self, session: Session) -> None:
+        """Learn from a node that the user named where it sees this one, and which relays there are."""
+        assert self._endpoint is not None
+        await self._outside.learn(self._endpoint, session.hello.seen_at)
 
     async def _keep_record_fresh(self) -> None:
-        age = 0.0
-        while True:
-            await self._clock.sleep(RECORD_CHECK_EVERY_S)
-            age += RECORD_CHECK_EVERY_S
-            endpoint = self._endpoint
-            moved = endpoint is not None and addresses_of(endpoint) != self._addresses
-            if moved or age >= RECORD_RENEW_EVERY_S:
-                age = 0.0
-                await self._spread([self._renew_record()], None)
+        assert self._endpoint is not None
+        moves, renewed_at = Moves(self._endpoint), self._clock.now()
+        try:
+            while self._endpoint is not None:
+                await moves.next(self._clock)
+                age = (self._clock.now() - renewed_at).total_seconds()
+                if place_of(self._endpoint) != self._exchange.place or age >= RENEW_EVERY_S:
+                    renewed_at = self._clock.now()
+                    await self._exchange.spread([self._renew_record()])
+        finally:
+            await moves.stop()
 
     def _renew_record(self) -> Signed:
         assert self._endpoint is not None
-        self._addresses = addresses_of(self._endpoint)
-        now = self._clock.now()
-        signed = make_record(self._key, self._endpoint_id, self._addresses, now)
-        self._records.add(signed, now)
+        signed = self._exchange.renew(self._endpoint)
         self._own = Hello(signed, self._instance)
         return signed
 

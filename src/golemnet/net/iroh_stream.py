@@ -11,6 +11,7 @@ from golemnet.net.control import FrameReader
 from golemnet.net.errors import RemoteError, StreamBroken
 from golemnet.net.frames import Accepted, Frame, Open, Refused, encode
 from golemnet.net.iroh_binding import BINDING_ERRORS, reason_of
+from golemnet.net.traffic import OTHER, Traffic
 
 ABORTED = 1
 MAX_READ_BYTES = 1024 * 1024
@@ -20,9 +21,11 @@ ABORT_TIMEOUT_S = 1.0
 class _IrohStream:
     """What both ends share."""
 
-    def __init__(self, stream: BiStream) -> None:
+    def __init__(self, stream: BiStream, traffic: Traffic) -> None:
         self._send = stream.send()
         self._receive = stream.recv()
+        self._traffic = traffic
+        self._kind = OTHER
         self._received = b""
         self._is_finished = False
 
@@ -32,6 +35,7 @@ class _IrohStream:
             await self._send.write_all(data)
         except BINDING_ERRORS as error:
             raise StreamBroken("The stream broke.", why=reason_of(error)) from error
+        self._traffic.count_sent(self._kind, len(data), messages=0)
 
     async def finish(self) -> None:
         """See ``Stream``; a second time does nothing."""
@@ -57,20 +61,28 @@ class _IrohStream:
             taken, self._received = self._received[:max_bytes], self._received[max_bytes:]
             return taken
         try:
-            return await self._receive.read(min(max_bytes, MAX_READ_BYTES))
+            data = await self._receive.read(min(max_bytes, MAX_READ_BYTES))
         except BINDING_ERRORS as error:
             raise StreamBroken("The stream broke.", why=reason_of(error)) from error
+        self._traffic.count_received(self._kind, len(data), messages=0)
+        return data
+
+    def _keep_rest(self, reader: FrameReader) -> None:
+        self._received = reader.rest()
+        self._traffic.count_received(self._kind, len(self._received), messages=0)
 
 
 class OpenedStream(_IrohStream):
     """The end of the node that opened it."""
 
-    def __init__(self, stream: BiStream) -> None:
-        super().__init__(stream)
-        self._reader: FrameReader | None = FrameReader(self._receive)
+    def __init__(self, stream: BiStream, traffic: Traffic) -> None:
+        super().__init__(stream, traffic)
+        self._reader: FrameReader | None = FrameReader(self._receive, traffic)
 
     async def start(self, method: str, header: bytes) -> None:
         """Say what it is for. Raises StreamBroken."""
+        self._kind = method
+        self._traffic.count_sent(method, 0)
         await super().write(encode(Open(method, header)))
 
     async def read(self, max_bytes: int) -> bytes:
@@ -85,24 +97,25 @@ class OpenedStream(_IrohStream):
             raise RemoteError(frame.code, frame.message)
         if not isinstance(frame, Accepted):
             raise StreamBroken("The other side does not keep to the protocol.")
-        self._received = reader.rest()
+        self._keep_rest(reader)
         self._reader = None
 
 
 class AcceptedStream(_IrohStream):
     """The end of the node that serves it."""
 
-    def __init__(self, stream: BiStream) -> None:
-        super().__init__(stream)
+    def __init__(self, stream: BiStream, traffic: Traffic) -> None:
+        super().__init__(stream, traffic)
         self._is_accepted = False
 
     async def purpose(self) -> Open:
         """What it is for. Raises StreamBroken."""
-        reader = FrameReader(self._receive)
+        reader = FrameReader(self._receive, self._traffic)
         frame = await _expected(reader)
         if not isinstance(frame, Open):
             raise StreamBroken("The other side does not keep to the protocol.")
-        self._received = reader.rest()
+        self._kind = frame.method
+        self._keep_rest(reader)
         return frame
 
     async def write(self, data: bytes) -> None:

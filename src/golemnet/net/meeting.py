@@ -15,7 +15,7 @@ import structlog
 from golemnet.model.node_id import NodeId
 from golemnet.net.bootstrap import BootstrapAddress
 from golemnet.net.errors import Unreachable
-from golemnet.net.records import RecordBook
+from golemnet.net.records import Place, RecordBook
 from golemnet.net.session import Session
 from golemnet.net.sessions import Sessions
 
@@ -48,8 +48,12 @@ class Meets(Protocol):
         """An open session with ``node``. Raises Unreachable."""
         ...
 
-    async def session_at(self, endpoint_id: bytes, addresses: list[str]) -> Session:
+    async def session_at(self, place: Place) -> Session:
         """A session with an endpoint. Raises Unreachable."""
+        ...
+
+    async def joined(self, session: Session) -> None:
+        """A session with a node that the user named is open."""
         ...
 
 
@@ -77,6 +81,7 @@ class Meeting:
             session = await self._join(address)
             if session is not None:
                 delay = FIRST_DELAY_S
+                await self._network.joined(session)
                 await session.closed.wait()
             # Spread out, so that the nodes of a network do not all come back at the same moment.
             await asyncio.sleep(delay * random.uniform(0.5, 1.0))
@@ -87,7 +92,7 @@ class Meeting:
         if session is not None:
             return session
         try:
-            return await self._network.session_at(address.endpoint_id, await address.addresses())
+            return await self._network.session_at(Place(address.endpoint_id, await address.addresses()))
         except (Unreachable, OSError) as error:
             log.debug("bootstrap node not reached", address=str(address), why=str(error))
             return None

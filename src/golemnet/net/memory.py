@@ -9,13 +9,14 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable, Coroutine
+from datetime import UTC, datetime
 from typing import Any
 
 from golemnet.model.keys import NodeKey
 from golemnet.model.node_id import NodeId
 from golemnet.net.errors import CallTimeout, Unreachable
 from golemnet.net.handlers import Handlers, check_size
-from golemnet.net.network import CallHandler, Stream, StreamHandler
+from golemnet.net.network import CallHandler, Link, Stream, StreamHandler
 from golemnet.net.pipe import pipe, serve_pipe
 
 
@@ -85,6 +86,7 @@ class MemoryNode:
     def __init__(self, node_id: NodeId, network: MemoryNetwork) -> None:
         self.node_id = node_id
         self.handlers = Handlers()
+        self._since = datetime.now(UTC)
         self._network = network
         self._tasks: set[asyncio.Task[Any]] = set()
 
@@ -107,6 +109,15 @@ class MemoryNode:
         faults = self._network.faults
         others = (node for node in self._network.running if node != self.node_id)
         return [node for node in others if not faults.is_cut(self.node_id, node)]
+
+    def links(self) -> list[Link]:
+        """See ``Network``: nothing is counted."""
+        return [Link(node, "memory", False, True, self._since, 0.0, 0, 0, 0, 0) for node in self.neighbours()]
+
+    async def ping(self, node: NodeId, *, timeout_s: float) -> float:
+        """See ``Network``."""
+        self._network.reach(self.node_id, node)
+        return 0.0
 
     async def call(self, node: NodeId, method: str, body: bytes, *, timeout_s: float) -> bytes:
         """See ``Network``."""

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from typing import Protocol
+
+import msgspec
 
 from golemnet.model.node_id import NodeId
 
@@ -46,6 +49,27 @@ class Stream(Protocol):
 StreamHandler = Callable[[NodeId, bytes, Stream], Awaitable[None]]
 
 
+class Link(msgspec.Struct, frozen=True):
+    """A session with a node, as it is at a moment; messages and bytes since it came up.
+
+    Attributes:
+        address: ``ip:port``, or the URL of the relay that everything goes by.
+        round_trip_ms: as the transport estimates it; None before it knows.
+        is_ours: whether this node opened it.
+    """
+
+    node: NodeId
+    address: str
+    is_relayed: bool
+    is_ours: bool
+    since: datetime
+    round_trip_ms: float | None
+    messages_sent: int
+    messages_received: int
+    bytes_sent: int
+    bytes_received: int
+
+
 class Network(Protocol):
     """One node's view of all others."""
 
@@ -80,6 +104,14 @@ class Network(Protocol):
 
     def neighbours(self) -> list[NodeId]:
         """The nodes that a session is open with."""
+        ...
+
+    def links(self) -> list[Link]:
+        """The sessions that are open; there may be several with one node."""
+        ...
+
+    async def ping(self, node: NodeId, *, timeout_s: float) -> float:
+        """Milliseconds to ``node`` and back. Raises Unreachable or CallTimeout."""
         ...
 
     def on_neighbour(self, callback: Callable[[NodeId], None]) -> None:

@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from ipaddress import ip_address
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -24,6 +25,15 @@ MAX_CLOCK_SKEW = timedelta(minutes=5)
 MAX_RECORDS = 10_000
 MAX_ADDRESSES = 16
 ENDPOINT_KEY_BYTES = 32
+MAX_RELAY_URL = 200
+
+
+class Place(msgspec.Struct, frozen=True):
+    """Where an endpoint is: its key, ``ip:port`` addresses, and the URL of its relay if it has one."""
+
+    endpoint_key: bytes
+    addresses: list[str]
+    relay: str = ""
 
 
 class NodeRecord(msgspec.Struct, frozen=True, array_like=True):
@@ -35,6 +45,7 @@ class NodeRecord(msgspec.Struct, frozen=True, array_like=True):
         addresses: ``ip:port`` of UDP, IPv6 in brackets.
         expires: epoch seconds; nobody uses it later.
         sequence: epoch milliseconds of its making; the highest counts.
+        relay: URL of the relay by which it can be reached; empty if there is none.
     """
 
     node_id: str
@@ -42,16 +53,23 @@ class NodeRecord(msgspec.Struct, frozen=True, array_like=True):
     addresses: list[str]
     expires: int
     sequence: int
+    relay: str = ""
+
+    @property
+    def place(self) -> Place:
+        """Where its endpoint is."""
+        return Place(self.endpoint_key, self.addresses, self.relay)
 
 
-def make_record(key: NodeKey, endpoint_key: bytes, addresses: list[str], now: datetime) -> Signed:
+def make_record(key: NodeKey, place: Place, now: datetime) -> Signed:
     """The record of the node with ``key``, signed, good for an hour."""
     record = NodeRecord(
         node_id=str(key.node_id),
-        endpoint_key=endpoint_key,
-        addresses=addresses[:MAX_ADDRESSES],
+        endpoint_key=place.endpoint_key,
+        addresses=place.addresses[:MAX_ADDRESSES],
         expires=int((now + LIFETIME).timestamp()),
         sequence=int(now.timestamp() * 1000),
+        relay=place.relay,
     )
     return sign(KIND, record, key)
 
@@ -154,7 +172,22 @@ def _check_places(record: NodeRecord) -> None:
     if len(record.addresses) > MAX_ADDRESSES:
         raise ValueError(f"a node record has at most {MAX_ADDRESSES} addresses")
     for address in record.addresses:
-        host, _, port = address.rpartition(":")
-        ip_address(host.removeprefix("[").removesuffix("]"))
-        if not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
-            raise ValueError(f"{address[:80]!r} has no port")
+        check_address(address)
+    if record.relay:
+        check_relay_url(record.relay)
+
+
+def check_address(address: str) -> None:
+    """Refuse by ValueError what is not ``ip:port``."""
+    host, _, port = address.rpartition(":")
+    ip_address(host.removeprefix("[").removesuffix("]"))
+    if not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
+        raise ValueError(f"{address[:80]!r} has no port")
+
+
+def check_relay_url(url: str) -> None:
+    """Refuse by ValueError what is not the URL of a relay."""
+    parts = urlsplit(url)
+    if len(url) > MAX_RELAY_URL or parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError(f"{url[:80]!r} is not the URL of a relay")
+    _ = parts.port  # raises if it is no number

@@ -7,7 +7,10 @@ seconds asks, and after five the session is over and every call on it fails.
 from __future__ import annotations
 
 import asyncio
+import time
+from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from datetime import datetime
 from itertools import count
 from typing import Any
 
@@ -21,6 +24,8 @@ from golemnet.net.frames import Answer, AnyFrame, Call, Hello, Ping, Pong, Recor
 from golemnet.net.handlers import MAX_CALLS_OF_PEER, MAX_STREAMS_OF_PEER, Handlers
 from golemnet.net.iroh_binding import BINDING_ERRORS, reason_of
 from golemnet.net.iroh_stream import AcceptedStream, OpenedStream
+from golemnet.net.links import link_of
+from golemnet.net.network import Link
 
 PING_AFTER_S = 2.0
 LOST_AFTER_S = 5.0
@@ -43,6 +48,7 @@ class Session:
         peer: the node id that the other side has proved.
         hello: what it said.
         handlers: answer its calls.
+        since: the time now.
         on_records: takes node records that it passes on.
     """
 
@@ -53,11 +59,13 @@ class Session:
         peer: NodeId,
         hello: Hello,
         handlers: Handlers,
+        since: datetime,
         on_records: OnRecords,
     ) -> None:
         self.peer = peer
-        self.instance = hello.instance
+        self.hello = hello
         self.endpoint_id = connection.remote_id().to_bytes()
+        self.since = since
         self.closed = asyncio.Event()
         self._connection = connection
         self._control = control
@@ -67,6 +75,7 @@ class Session:
         self._pending: dict[int, asyncio.Future[bytes]] = {}
         self._calls: set[asyncio.Task[None]] = set()
         self._streams: set[asyncio.Task[None]] = set()
+        self._pings: deque[asyncio.Future[None] | None] = deque()
         self._heard_at = self._time()
 
     async def call(self, method: str, body: bytes, timeout_s: float) -> bytes:
@@ -81,11 +90,24 @@ class Session:
         finally:
             self._pending.pop(number, None)
 
+    async def ping(self) -> float:
+        """Milliseconds until the peer has answered. Raises Unreachable when the session ends first."""
+        self._require_open()
+        pong: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        began = time.perf_counter()
+        self._send_ping(pong)
+        await pong
+        return (time.perf_counter() - began) * 1000
+
+    def link(self) -> Link:
+        """What can be said of it now."""
+        return link_of(self.peer, self._connection, self._control.traffic, self.since)
+
     async def open_stream(self, method: str, header: bytes) -> OpenedStream:
         """A new stream. Raises Unreachable."""
         self._require_open()
         try:
-            stream = OpenedStream(await self._connection.open_bi())
+            stream = OpenedStream(await self._connection.open_bi(), self._control.traffic)
         except BINDING_ERRORS as error:
             raise self._lost(reason_of(error)) from error
         await stream.start(method, header)
@@ -120,9 +142,9 @@ class Session:
         if self.closed.is_set():
             return
         self.closed.set()
-        for answer in self._pending.values():
-            if not answer.done():
-                answer.set_exception(self._lost(reason))
+        for waiting in (*self._pending.values(), *self._pings):
+            if waiting is not None and not waiting.done():
+                waiting.set_exception(self._lost(reason))
         self._control.release()
         self._connection.close(0, reason.encode()[:100])
 
@@ -145,9 +167,9 @@ class Session:
             case Records():
                 await self._on_records(self, frame)
             case Ping():
-                self._control.push(_PONG)
+                self._control.push(_PONG, "pong")
             case Pong():
-                return
+                self._take_pong()
             case _:
                 raise ValueError(f"a {type(frame).__name__} has no place here")
 
@@ -176,7 +198,7 @@ class Session:
             self._start(self._serve(stream), self._streams)
 
     async def _serve(self, accepted: BiStream) -> None:
-        stream = AcceptedStream(accepted)
+        stream = AcceptedStream(accepted, self._control.traffic)
         try:
             async with asyncio.timeout(PURPOSE_TIMEOUT_S):
                 wanted = await stream.purpose()
@@ -200,9 +222,19 @@ class Session:
     async def _watch(self) -> None:
         while (silence := self._time() - self._heard_at) < LOST_AFTER_S:
             if silence >= PING_AFTER_S:
-                self._control.push(_PING)
+                self._send_ping(None)
             await asyncio.sleep(min(PING_AFTER_S, LOST_AFTER_S - silence))
         raise self._lost(f"nothing was heard for {LOST_AFTER_S:g} s")
+
+    def _send_ping(self, pong: asyncio.Future[None] | None) -> None:
+        # Answers come in the order of the questions.
+        self._pings.append(pong)
+        self._control.push(_PING, "ping")
+
+    def _take_pong(self) -> None:
+        pong = self._pings.popleft() if self._pings else None
+        if pong is not None and not pong.done():
+            pong.set_result(None)
 
     async def _until_closed(self) -> None:
         await self.closed.wait()

@@ -30,9 +30,9 @@ class Sessions:
         Sessions with an earlier run of the peer are over: they are closed.
         """
         known = self._by_peer.setdefault(session.peer, [])
-        is_new = not any(each.instance == session.instance for each in known)
+        is_new = not any(each.hello.instance == session.hello.instance for each in known)
         for other in list(known):
-            if other.instance != session.instance:
+            if other.hello.instance != session.hello.instance:
                 other.close("the node was started again")
         known.append(session)
         for surplus in known[:-MAX_SESSIONS_OF_PEER]:
@@ -63,11 +63,14 @@ class Sessions:
         found = (self.best(node) for node in list(self._by_peer))
         return [session for session in found if session]
 
+    def each(self) -> list[Session]:
+        """Every session, several of one peer too."""
+        return [session for sessions in self._by_peer.values() for session in sessions]
+
     def close(self) -> None:
         """End them all."""
-        for sessions in list(self._by_peer.values()):
-            for session in list(sessions):
-                session.close("the node stops")
+        for session in self.each():
+            session.close("the node stops")
 
     def news(self) -> asyncio.Event:
         """Set when the next session comes or goes."""

@@ -61,12 +61,31 @@ class AppKey(Wire):
 
 
 class PeerEntry(Wire):
-    """A node that this one has a session with."""
+    """A node that this one has a session with; ``path`` is ``direct`` or ``relayed``."""
 
     node_id: str
-    address: str | None = None
+    path: str
+    address: str
+    round_trip_ms: float | None
+    since: datetime
+
+
+class SessionEntry(PeerEntry):
+    """A session, and what has gone over it; ``opened_by`` is ``us`` or ``them``."""
+
+    opened_by: str
+    messages_sent: int
+    messages_received: int
+    bytes_sent: int
+    bytes_received: int
+
+
+class PingEntry(Wire):
+    """How long a message and its answer took; ``error`` says why there was none."""
+
+    node_id: str
     round_trip_ms: float | None = None
-    since: datetime | None = None
+    error: str | None = None
 
 
 class ConnectionStatus(Wire, omit_defaults=True):
@@ -84,5 +103,6 @@ class NetStatus(Wire):
     node_id: str
     listen_address: str | None = None
     public_address: str | None = None
+    relay: str | None = None
     sessions: int = 0
     bootstrap: list[str] = msgspec.field(default_factory=list[str])

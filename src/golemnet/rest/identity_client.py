@@ -12,6 +12,8 @@ from golemnet.rest.identity import (
     NetStatus,
     NewAppKey,
     PeerEntry,
+    PingEntry,
+    SessionEntry,
     VersionResponse,
 )
 from golemnet.rest.transport import Transport, segment
@@ -54,3 +56,11 @@ class IdentityClient:
     async def net_peers(self) -> list[PeerEntry]:
         """Nodes that this one has a session with."""
         return await self._transport.get("/net-api/v2/peers", list[PeerEntry])
+
+    async def net_sessions(self) -> list[SessionEntry]:
+        """The sessions with them, and what has gone over each."""
+        return await self._transport.get("/net-api/v2/sessions", list[SessionEntry])
+
+    async def net_ping(self, node_id: str | None = None) -> list[PingEntry]:
+        """Round trips to ``node_id``, or to every node that there is a session with."""
+        return await self._transport.get("/net-api/v2/ping", list[PingEntry], {"nodeId": node_id})

@@ -7,7 +7,15 @@ import pytest
 from golemnet.model.documents import sign
 from golemnet.model.keys import BadSignature, NodeKey
 from golemnet.net.bootstrap import BadBootstrapAddress, BootstrapAddress, parse_bootstrap
-from golemnet.net.records import KIND, MAX_ADDRESSES, NodeRecord, RecordBook, make_record, read_record
+from golemnet.net.records import (
+    KIND,
+    MAX_ADDRESSES,
+    NodeRecord,
+    Place,
+    RecordBook,
+    make_record,
+    read_record,
+)
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
 ENDPOINT = bytes(range(32))
@@ -19,13 +27,13 @@ def key():
 
 
 def test_a_record_is_read_back(key):
-    record = read_record(make_record(key, ENDPOINT, ["127.0.0.1:1", "[::1]:2"], NOW), NOW)
+    record = read_record(make_record(key, Place(ENDPOINT, ["127.0.0.1:1", "[::1]:2"]), NOW), NOW)
     assert (record.node_id, record.endpoint_key) == (key.node_id, ENDPOINT)
     assert record.addresses == ["127.0.0.1:1", "[::1]:2"]
 
 
 def test_nobody_makes_the_record_of_another(key):
-    record = read_record(make_record(key, ENDPOINT, [], NOW), NOW)
+    record = read_record(make_record(key, Place(ENDPOINT, []), NOW), NOW)
     with pytest.raises(BadSignature):
         read_record(sign(KIND, record, NodeKey.generate()), NOW)
 
@@ -44,7 +52,7 @@ def test_nobody_makes_the_record_of_another(key):
     ],
 )
 def test_records_that_make_no_sense_are_refused(key, change):
-    good = read_record(make_record(key, ENDPOINT, ["127.0.0.1:1"], NOW), NOW)
+    good = read_record(make_record(key, Place(ENDPOINT, ["127.0.0.1:1"]), NOW), NOW)
     fields = {name: getattr(good, name) for name in good.__struct_fields__}
     with pytest.raises(ValueError):
         read_record(sign(KIND, NodeRecord(**{**fields, **change}), key), NOW)
@@ -52,8 +60,8 @@ def test_records_that_make_no_sense_are_refused(key, change):
 
 def test_the_newest_record_counts(key):
     book = RecordBook()
-    old = make_record(key, ENDPOINT, ["127.0.0.1:1"], NOW)
-    new = make_record(key, ENDPOINT, ["127.0.0.1:2"], NOW + timedelta(seconds=1))
+    old = make_record(key, Place(ENDPOINT, ["127.0.0.1:1"]), NOW)
+    new = make_record(key, Place(ENDPOINT, ["127.0.0.1:2"]), NOW + timedelta(seconds=1))
     news = book.news()
     assert book.add(new, NOW)
     assert news.is_set()
