@@ -38,15 +38,26 @@ class Candidates:
             insort(self._waiting, (-score, next(self._numbers), candidate))
             self._more.set()
 
+    def waiting(self) -> list[Candidate]:
+        """Who waits, the best first."""
+        return [candidate for _, _, candidate in self._waiting]
+
     def has_other_than(self, provider_ids: Collection[str]) -> bool:
         """Whether one waits that is none of these."""
         return any(candidate.provider_id not in provider_ids for _, _, candidate in self._waiting)
 
-    async def take(self, suits: Callable[[str], bool]) -> Candidate:
-        """The best whose provider id ``suits``, else the best of all; waits for one."""
-        while not self._waiting:
+    async def take(
+        self, suits: Callable[[str], bool], allows: Callable[[str], bool] = lambda provider_id: True
+    ) -> Candidate:
+        """The best whose provider id ``suits``, else the best that is allowed; waits for one."""
+        while (chosen := self._best(suits, allows)) is None:
             self._more.clear()
             await self._more.wait()
-        chosen = next((each for each in self._waiting if suits(each[2].provider_id)), self._waiting[0])
         self._waiting.remove(chosen)
         return chosen[2]
+
+    def _best(
+        self, suits: Callable[[str], bool], allows: Callable[[str], bool]
+    ) -> tuple[float, int, Candidate] | None:
+        allowed = [each for each in self._waiting if allows(each[2].provider_id)]
+        return next((each for each in allowed if suits(each[2].provider_id)), next(iter(allowed), None))

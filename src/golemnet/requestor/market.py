@@ -122,10 +122,14 @@ class Market:
             # It leaves the market by its own expiration.
             return
 
-    async def sign(self, suits: Callable[[str], bool] = lambda provider_id: True) -> Deal:
-        """Sign with the best provider there is, one whose id ``suits`` before others; waits for one."""
+    async def sign(
+        self,
+        suits: Callable[[str], bool] = lambda provider_id: True,
+        allows: Callable[[str], bool] = lambda provider_id: True,
+    ) -> Deal:
+        """Sign with the best allowed provider, one whose id ``suits`` before others; waits for one."""
         while True:
-            deal = await self._sign(await self.candidates.take(suits))
+            deal = await self._sign(await self.candidates.take(suits, allows))
             if deal is not None:
                 return deal
 

@@ -84,14 +84,14 @@ class Run:
         """One worker after the other, while there is work for one."""
         while await self.queue.wait_work():
             deal = await self._sign()
-            if deal is None:
-                return
-            await self._work(deal)
+            if deal is not None:
+                await self._work(deal)
 
     async def _sign(self) -> Deal | None:
-        """An agreement, unless all work is done or given out before there is one."""
-        signing = asyncio.create_task(self.market.sign(self.queue.has_work_for))
-        done = asyncio.create_task(self.queue.wait_done())
+        """An agreement, unless all work is done before there is one."""
+        queue = self.queue
+        signing = asyncio.create_task(self.market.sign(queue.has_work_for, queue.may_have_work_for))
+        done = asyncio.create_task(queue.wait_idle())
         try:
             await asyncio.wait({signing, done}, return_when=asyncio.FIRST_COMPLETED)
             return signing.result() if signing.done() else None

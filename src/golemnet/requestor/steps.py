@@ -11,6 +11,8 @@ import msgspec
 
 Command = dict[str, Any]
 CONTAINER = "container:"
+# How much of the end of an output a result carries.
+KEPT_BYTES = 16 * 1024
 
 
 class Files(Protocol):
@@ -53,6 +55,7 @@ class Run(msgspec.Struct, frozen=True):
     command: str
     arguments: Sequence[str]
     environment: dict[str, str]
+    kept_bytes: int = KEPT_BYTES
 
 
 class DownloadFile(msgspec.Struct, frozen=True):
@@ -117,7 +120,7 @@ def _transfer(source: str, target: str) -> Command:
 
 def _run(step: Run) -> Command:
     """The environment goes through env(1): an ExeScript has no place for it."""
-    collect = {"stdout": {"atEnd": {"part": {"tail": 16384}, "format": "string"}}}
+    collect = {"stdout": {"atEnd": {"part": {"tail": step.kept_bytes}, "format": "string"}}}
     collect["stderr"] = collect["stdout"]
     if not step.environment:
         return {"run": {"entry_point": step.command, "args": list(step.arguments), "capture": collect}}

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import math
+import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Any
 
@@ -18,24 +20,33 @@ class TaskQueue:
     """Hands out tasks, each to one worker at a time.
 
     ``here`` says whether a provider other than those named works for the run, ``elsewhere`` whether one
-    would if it were asked.
+    would if it were asked. An open queue takes more tasks by ``add`` until it is closed.
 
     Args:
         tasks: any iterable; it is read only as workers ask.
-        max_attempts: how often a task is tried before the run fails.
+        max_attempts: how often a task is tried before the run fails, unless the task knows better.
+        is_open: more may be added.
+        patience_s: how long a worker waits for a task before it ends; without it, until all are done.
+        on_failed: hears of a task that has failed for good, instead of the whole run.
     """
 
     def __init__(
         self,
-        tasks: Iterable[AnyTask],
+        tasks: Iterable[AnyTask] = (),
         *,
         max_attempts: int = MAX_ATTEMPTS,
+        is_open: bool = False,
+        patience_s: float | None = None,
+        on_failed: Callable[[AnyTask, TaskFailed], None] | None = None,
     ) -> None:
         self._fresh: Iterator[AnyTask] = iter(tasks)
         self._again: list[AnyTask] = []
         self._running: set[int] = set()
-        self._exhausted = False
+        self._exhausted = is_open
+        self._is_open = is_open
         self._max_attempts = max_attempts
+        self._patience_s = patience_s
+        self._on_failed = on_failed
         self.here: Callable[[Collection[str]], bool] = _nobody_else
         self.elsewhere: Callable[[Collection[str]], bool] = _nobody_else
         self._changed = asyncio.Event()
@@ -44,8 +55,18 @@ class TaskQueue:
 
     @property
     def is_done(self) -> bool:
+        """Whether no task waits or runs and none can come, or the run has failed."""
+        return self.failure is not None or (self.is_idle and not self._is_open)
+
+    @property
+    def is_idle(self) -> bool:
         """Whether no task waits or runs, or the run has failed."""
         return self.failure is not None or (self._exhausted and not self._again and not self._running)
+
+    @property
+    def waiting(self) -> int:
+        """How many tasks are known to wait."""
+        return len(self._again)
 
     @property
     def running(self) -> int:
@@ -58,23 +79,82 @@ class TaskQueue:
             self._read_ahead()
         return self.failure is None and bool(self._again)
 
+    def add(self, task: AnyTask) -> None:
+        """One more task."""
+        self._again.append(task)
+        self._changed.set()
+
+    def close(self) -> None:
+        """No more will be added."""
+        self._is_open = False
+        self._changed.set()
+
+    def fail(self, failure: GolemError) -> None:
+        """End the run."""
+        self.failure = self.failure or failure
+        self._changed.set()
+
+    def forget(self, task: AnyTask) -> None:
+        """Nobody wants to know about a task any more: it is not begun."""
+        if task in self._again:
+            self._again.remove(task)
+            self._changed.set()
+
     async def take(self, provider_id: str) -> AnyTask | None:
         """The next task for a provider; None when there will be none, or another shall take its place."""
         self._barren.clear()
+        deadline = math.inf if self._patience_s is None else time.monotonic() + self._patience_s
         while self.failure is None:
             task = self._next(provider_id)
             if task is not None:
-                self._running.add(id(task))
+                self._started(task, provider_id)
                 return task
-            if self.is_done or self._wants_another():
+            if self.is_done or self._wants_another() or not await self._change(deadline):
                 break
-            self._changed.clear()
-            await self._changed.wait()
         return None
+
+    def more(self, provider_id: str, count: int, alike: Callable[[AnyTask], bool]) -> list[AnyTask]:
+        """Up to ``count`` further tasks for a provider, those of the waiting that are ``alike``, at once."""
+        chosen: list[AnyTask] = []
+        rest: list[AnyTask] = []
+        for task in self._again:
+            fits = len(chosen) < count and self._suits(task, provider_id) and alike(task)
+            (chosen if fits else rest).append(task)
+            if fits:
+                self._started(task, provider_id)
+        self._again = rest
+        return chosen
+
+    def untouched(self, task: AnyTask) -> None:
+        """A provider has not begun with a task that it took: it waits for whoever comes next."""
+        self._running.discard(id(task))
+        task.move(Move.RETRY)
+        self._again.insert(0, task)
+        self._changed.set()
+
+    def _started(self, task: AnyTask, provider_id: str) -> None:
+        self._running.add(id(task))
+        if task.is_barring:
+            task.barred.add(provider_id)
+
+    async def _change(self, deadline: float) -> bool:
+        """Whether something has changed before the deadline."""
+        self._changed.clear()
+        left_s = deadline - time.monotonic()
+        try:
+            async with asyncio.timeout(None if math.isinf(left_s) else max(left_s, 0.0)):
+                await self._changed.wait()
+        except TimeoutError:
+            return False
+        return True
 
     def has_work_for(self, provider_id: str) -> bool:
         """Whether a provider could begin with a task that it has not tried."""
         return not self._exhausted or any(provider_id not in _tried(task) for task in self._again)
+
+    def may_have_work_for(self, provider_id: str) -> bool:
+        """Whether there is a task that is not forbidden to a provider."""
+        return not self._exhausted or not all(_is_barred(task, provider_id) for task in self._again)
 
     async def wait_work(self) -> bool:
         """Wait until a task waits for a worker; False if there will be none."""
@@ -86,8 +166,14 @@ class TaskQueue:
         return True
 
     async def wait_done(self) -> None:
-        """Return when no task waits or runs."""
+        """Return when no task waits or runs, and none can come."""
         while not self.is_done:
+            self._changed.clear()
+            await self._changed.wait()
+
+    async def wait_idle(self) -> None:
+        """Return when no task waits or runs."""
+        while not self.is_idle:
             self._changed.clear()
             await self._changed.wait()
 
@@ -100,13 +186,20 @@ class TaskQueue:
         """An attempt came to nothing; the task waits for another one, or the run has failed."""
         self._running.discard(id(task))
         task.attempts.append(attempt)
-        if task.status is TaskStatus.RUNNING and len(task.attempts) < self._max_attempts:
+        most = task.max_attempts or self._max_attempts
+        if task.status is TaskStatus.RUNNING and len(task.attempts) < most:
             task.move(Move.RETRY)
             self._again.append(task)
         elif task.status is not TaskStatus.REJECTED:
             task.move(Move.GIVE_UP)
-            self.failure = task_failed(task)
+            self._failed_for_good(task)
         self._changed.set()
+
+    def _failed_for_good(self, task: AnyTask) -> None:
+        if self._on_failed is None:
+            self.failure = task_failed(task)
+        else:
+            self._on_failed(task, task_failed(task))
 
     def worker_failed(self, attempt: Attempt) -> None:
         """A worker has ended before it took a task; the run has failed if one after the other does."""
@@ -144,6 +237,8 @@ class TaskQueue:
 
     def _suits(self, task: AnyTask, provider_id: str) -> bool:
         """A task goes elsewhere than where it failed, if there is an elsewhere that has not failed it."""
+        if _is_barred(task, provider_id):
+            return False
         tried = _tried(task)
         return provider_id not in tried or not (self.here(tried) or self.elsewhere(tried))
 
@@ -154,7 +249,12 @@ class TaskQueue:
 
 
 def _tried(task: AnyTask) -> set[str]:
-    return {attempt.provider_id for attempt in task.attempts}
+    tried = {attempt.provider_id for attempt in task.attempts}
+    return tried | task.barred if task.is_barring else tried
+
+
+def _is_barred(task: AnyTask, provider_id: str) -> bool:
+    return task.is_barring and provider_id in task.barred
 
 
 def _nobody_else(tried: Collection[str]) -> bool:

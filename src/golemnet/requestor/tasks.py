@@ -55,10 +55,19 @@ class Task(Generic[TaskData, TaskResult]):
         data: what the worker is given.
         expires: an instant after which the task makes no sense any more.
         timeout: the same, counted from now.
+        max_attempts: how often it is tried; None leaves that to the queue.
+        barred: providers that must not have it. Whoever takes it is added; tasks may share the set, so that
+            no provider gets two of them.
     """
 
     def __init__(
-        self, data: TaskData, *, expires: datetime | None = None, timeout: timedelta | None = None
+        self,
+        data: TaskData,
+        *,
+        expires: datetime | None = None,
+        timeout: timedelta | None = None,
+        max_attempts: int | None = None,
+        barred: set[str] | None = None,
     ) -> None:
         self._data = data
         self._expires = datetime.now(UTC) + timeout if timeout is not None else expires
@@ -66,6 +75,9 @@ class Task(Generic[TaskData, TaskResult]):
         self._output: TaskResult | None = None
         self._verdict: Callable[[Task[Any, Any], bool, str], None] | None = None
         self.attempts: list[Attempt] = []
+        self.max_attempts = max_attempts
+        self.is_barring = barred is not None
+        self.barred: set[str] = set() if barred is None else barred
         self.provider_name = ""
 
     @property

@@ -7,7 +7,7 @@ import inspect
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
-from typing import Any
+from typing import Any, Self
 
 from golemnet.requestor.errors import CommandFailed, NoWorker, ProviderLost
 from golemnet.requestor.events import (
@@ -23,8 +23,34 @@ from golemnet.requestor.task_queue import AnyTask, TaskQueue
 from golemnet.requestor.tasks import Attempt, TaskStatus
 from golemnet.requestor.work_context import Work, WorkContext
 
-Worker = Callable[[WorkContext, AsyncIterator[AnyTask]], AsyncIterator[Work]]
 MAX_SHOWN = 60
+
+
+class Tasks:
+    """What a worker iterates over. A worker that can do several tasks in one batch asks for ``more``."""
+
+    def __init__(self, run: WorkerRun) -> None:
+        self._run = run
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> AnyTask:
+        task = await self._run.next_task()
+        if task is None:
+            raise StopAsyncIteration
+        return task
+
+    def more(self, count: int, alike: Callable[[AnyTask], bool] = lambda task: True) -> list[AnyTask]:
+        """Up to ``count`` further tasks, of those that wait now."""
+        return self._run.more_tasks(count, alike)
+
+    def put_back(self, task: AnyTask) -> None:
+        """Let others have a task that was taken and not begun."""
+        self._run.put_back(task)
+
+
+Worker = Callable[[WorkContext, Tasks], AsyncIterator[Work]]
 
 
 class WorkerRun:
@@ -45,8 +71,8 @@ class WorkerRun:
         self._emit = emit
         self._done = done
         self._provider = session.deal.candidate
-        self._task: AnyTask | None = None
-        self._began = 0.0
+        self._began: dict[int, float] = {}
+        self._tasks: dict[int, AnyTask] = {}
         self._has_asked = False
 
     async def run(self, worker: Worker) -> None:
@@ -61,7 +87,7 @@ class WorkerRun:
             self._session.activity_id, self._provider.provider_id, self._provider.provider_name, self._say
         )
         try:
-            async with aclosing(_generator(worker(context, self._tasks()))) as generator:
+            async with aclosing(_generator(worker(context, Tasks(self)))) as generator:
                 await self._drive(generator)
         except (CommandFailed, TimeoutError) as error:
             self._ended(_problem(error))
@@ -99,35 +125,49 @@ class WorkerRun:
             return await generator.athrow(error)
         return await generator.asend(results)
 
-    async def _tasks(self) -> AsyncIterator[AnyTask]:
-        """What the worker iterates over; asking for the next task accepts one that was not judged."""
-        while True:
-            if self._task is not None:
-                self._task.accept_task()
-            self._has_asked = True
-            task = await self._queue.take(self._provider.provider_id)
-            if task is None:
-                return
-            self._task, self._began = task, time.monotonic()
-            task.begin(self._provider.provider_name, self._judged)
-            self._emit(TaskStarted(data=_shown(task), provider_name=self._provider.provider_name))
-            yield task
+    async def next_task(self) -> AnyTask | None:
+        """The next task of the worker; asking for it accepts those that were not judged."""
+        for task in list(self._tasks.values()):
+            task.accept_task()
+        self._has_asked = True
+        task = await self._queue.take(self._provider.provider_id)
+        if task is not None:
+            self._begin(task)
+        return task
+
+    def more_tasks(self, count: int, alike: Callable[[AnyTask], bool]) -> list[AnyTask]:
+        """Further tasks of the worker, as many as wait."""
+        found = self._queue.more(self._provider.provider_id, count, alike)
+        for task in found:
+            self._begin(task)
+        return found
+
+    def put_back(self, task: AnyTask) -> None:
+        """The worker has not begun with a task."""
+        if self._tasks.pop(id(task), None) is not None:
+            self._queue.untouched(task)
+
+    def _begin(self, task: AnyTask) -> None:
+        self._tasks[id(task)], self._began[id(task)] = task, time.monotonic()
+        task.begin(self._provider.provider_name, self._judged)
+        self._emit(TaskStarted(data=_shown(task), provider_name=self._provider.provider_name))
 
     def _judged(self, task: AnyTask, accepted: bool, problem: str) -> None:
-        self._task = None
+        self._tasks.pop(id(task), None)
+        seconds = time.monotonic() - self._began.pop(id(task))
         if not accepted:
             self._retry(task, problem)
             return
         self._queue.accepted(task)
-        seconds = time.monotonic() - self._began
         name = self._provider.provider_name
         self._emit(TaskAccepted(data=_shown(task), provider_name=name, seconds=seconds))
         self._done(task)
 
     def _give_back(self, problem: str) -> None:
-        task, self._task = self._task, None
-        if task is not None and task.status is TaskStatus.RUNNING:
-            self._retry(task, problem)
+        tasks, self._tasks = list(self._tasks.values()), {}
+        for task in tasks:
+            if task.status is TaskStatus.RUNNING:
+                self._retry(task, problem)
 
     def _retry(self, task: AnyTask, problem: str) -> None:
         name = self._provider.provider_name

@@ -1,0 +1,246 @@
+"""What all runs of a script share: the daemon, the files, and one budget that is never exceeded."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import time
+from collections.abc import Coroutine
+from contextlib import AsyncExitStack, suppress
+from datetime import timedelta
+from decimal import Decimal
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from golemnet.clock import Clock, SystemClock
+from golemnet.errors import GolemError
+from golemnet.gftp.daemon_address import daemon_of
+from golemnet.model.money import format_amount, parse_amount
+from golemnet.requestor.budget import Budget
+from golemnet.requestor.demand import Package, compose
+from golemnet.requestor.errors import BudgetExhausted, RunTimeout
+from golemnet.requestor.events import Consumer, RunEnded, RunStarted
+from golemnet.requestor.files import SharedFolder
+from golemnet.requestor.market import Market
+from golemnet.requestor.payments import Cashier
+from golemnet.requestor.run import Run
+from golemnet.requestor.strategies import MarketStrategy
+from golemnet.requestor.task_queue import AnyTask, TaskQueue
+from golemnet.requestor.worker import Worker
+from golemnet.rest.client import Client
+from golemnet.rest.errors import ApiError, Unauthorized
+from golemnet.rest.payment import Allocation
+from golemnet.rest.transport import DaemonUnreachable
+
+INVOICES_S = 30.0
+# The allocation outlives the runs, so that late invoices find it.
+ALLOCATION_MARGIN = timedelta(minutes=30)
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+
+class Buyer:
+    """Buys for any number of runs from one allocation; an asynchronous context manager.
+
+    Args:
+        budget: GLM for everything; never exceeded.
+        timeout: after it everything has failed.
+        strategy: which offers are good enough.
+        subnet_tag: the part of the market to buy on; by default ``YAGNA_SUBNET``, else all of it.
+        emit: hears what happens.
+        clock: time.
+
+    Raises:
+        GolemError: an argument makes no sense, or there is no application key.
+    """
+
+    def __init__(
+        self,
+        *,
+        budget: float | Decimal,
+        timeout: timedelta,
+        strategy: MarketStrategy,
+        subnet_tag: str | None,
+        emit: Consumer,
+        clock: Clock | None = None,
+    ) -> None:
+        self._timeout = checked(timeout, timeout > timedelta(0), "timeout must be longer than nothing")
+        self.budget = Budget(_amount(budget))
+        self._strategy = strategy
+        self._subnet = subnet_tag or os.environ.get("YAGNA_SUBNET") or None
+        self._emit = emit
+        self._clock = clock or SystemClock()
+        self._client = Client.from_environment()
+        self._markets: list[Market] = []
+        self._runs: list[Run] = []
+        self.accepted = 0
+
+    async def __aenter__(self) -> Self:
+        self._started = time.monotonic()
+        self.expires = self._clock.now() + self._timeout
+        self._stack = AsyncExitStack()
+        try:
+            await self._open()
+        except BaseException:
+            await self._stack.aclose()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            # a loop that was left by `break` has not stopped its run
+            await asyncio.gather(*(run.stop() for run in self._runs))
+            await self._finish()
+        finally:
+            await self._stack.aclose()
+
+    async def demand(self, package: Package) -> Market:
+        """Put a demand for ``package`` on the market, where it stays until everything ends."""
+        decoration = await self._client.payment.get_demand_decorations([self._allocation.allocation_id])
+        demand = compose(package, self._subnet, self.expires, decoration, self._name)
+        market = Market(self._client, self._clock, demand, self._strategy, self._emit)
+        demand_id = await market.publish()
+        self._stack.push_async_callback(market.withdraw)
+        self._markets.append(market)
+        self._in_background(market.run())
+        platform = self._allocation.payment_platform
+        self._emit(RunStarted(demand_id=demand_id, budget=self.budget.total, platform=platform))
+        return market
+
+    def start(self, market: Market, worker: Worker, queue: TaskQueue, max_workers: int) -> Run:
+        """Start to work on the tasks of a queue, at providers that the market finds."""
+        run = Run(
+            client=self._client,
+            clock=self._clock,
+            market=market,
+            cashier=self.cashier,
+            files=self._files,
+            worker=worker,
+            queue=queue,
+            max_workers=max_workers,
+            emit=self._emit,
+        )
+        self._runs.append(run)
+        run.start()
+        return run
+
+    async def stop(self, run: Run) -> None:
+        """End a run and all that it has at providers."""
+        await run.stop()
+        if run in self._runs:
+            self._runs.remove(run)
+
+    async def next_done(self, run: Run, look_s: float) -> AnyTask | None:
+        """The next task that is done, None after the last; the limits are checked every ``look_s``.
+
+        Raises:
+            RunTimeout, BudgetExhausted: a limit is reached.
+            TaskFailed, WorkerFailed: the run has failed.
+        """
+        while True:
+            try:
+                async with asyncio.timeout(max(min(self.left_s, look_s), 0.0)):
+                    return await run.next_done()
+            except TimeoutError:
+                pass
+            await self.check_limits()
+
+    @property
+    def left_s(self) -> float:
+        """Seconds until everything has failed."""
+        return (self.expires - self._clock.now()).total_seconds()
+
+    async def check_limits(self) -> None:
+        """Raise RunTimeout or BudgetExhausted when it is time to end."""
+        now = self._clock.now()
+        if now >= self.expires:
+            raise await self._timed_out()
+        most = self.cashier.most(now)
+        if most >= self.budget.total:
+            raise BudgetExhausted(
+                f"The run was stopped at its budget of {format_amount(self.budget.total)} GLM.",
+                why=f"{self.accepted} tasks are done; all work so far can cost {format_amount(most)} GLM.",
+                next_step="Raise the budget, or use cheaper providers by a strategy.",
+            )
+
+    async def _timed_out(self) -> RunTimeout:
+        what = f"The run did not end within {self._timeout.total_seconds():g} s."
+        nobody = [found for market in self._markets if (found := await market.nobody()) is not None]
+        if not nobody:
+            why, hint = f"{self.accepted} tasks were done.", "Give it a longer timeout, or more workers."
+        else:
+            why, hint = f"{nobody[0]}.", "Demand what is on the market: subnet_tag, min_mem_gib and the like."
+        return RunTimeout(what, why=why, next_step=hint)
+
+    # -- beginning and end ---------------------------------------------------------------------------------
+
+    async def _open(self) -> None:
+        stack = self._stack
+        await stack.enter_async_context(self._client)
+        self._files = await stack.enter_async_context(SharedFolder(daemon_of(os.environ)))
+        self._allocation = await self._reserve()
+        stack.push_async_callback(self._release)
+        since = self._clock.now()
+        allocation_id = self._allocation.allocation_id
+        self.cashier = Cashier(self._client, self._clock, self.budget, allocation_id, self._emit)
+        self._name = (await self._client.identity.me()).name
+        self._in_background(self.cashier.run(since))
+
+    async def _reserve(self) -> Allocation:
+        until = self.expires + ALLOCATION_MARGIN
+        try:
+            return await self._client.payment.create_allocation(self.budget.total, timeout=until)
+        except Unauthorized:
+            raise
+        except ApiError as error:
+            raise GolemError(
+                f"{format_amount(self.budget.total)} GLM cannot be reserved for the run.",
+                why=str(error),
+                next_step="Or lower the budget; `yagna payment status` shows what there is.",
+            ) from error
+
+    async def _finish(self) -> None:
+        """Wait for the invoices of all agreements; what comes later stays reserved in vain for a while."""
+        unpaid = await self.cashier.settle(INVOICES_S)
+        self._emit(
+            RunEnded(
+                seconds=time.monotonic() - self._started,
+                accepted=self.accepted,
+                spent=self.budget.promised,
+                unpaid=unpaid,
+            )
+        )
+
+    def _in_background(self, work: Coroutine[Any, Any, None]) -> None:
+        self._stack.push_async_callback(_stop, asyncio.create_task(work))
+
+    async def _release(self) -> None:
+        """Give back what is not spent. The daemon keeps what was accepted."""
+        with suppress(ApiError, DaemonUnreachable):
+            await self._client.payment.release_allocation(self._allocation.allocation_id)
+
+
+async def _stop(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    for outcome in await asyncio.gather(task, return_exceptions=True):
+        if isinstance(outcome, Exception):
+            log.error("the run's background failed why=%s", repr(outcome))
+
+
+def checked(value: T, is_good: bool, what: str) -> T:
+    """``value`` if it is good, else a GolemError that says what it should be."""
+    if not is_good:
+        raise GolemError(f"{what}, not {value}.")
+    return value
+
+
+def _amount(budget: float | Decimal) -> Decimal:
+    try:
+        amount = parse_amount(str(budget))
+    except ValueError as error:
+        raise GolemError("budget is an amount of GLM above 0.", why=f"{error}.") from error
+    return checked(amount, amount > 0, "budget is an amount of GLM above 0")
