@@ -23,6 +23,7 @@ def run(
     api_url: Annotated[str | None, Parameter(name=["--api-url", "-a"])] = None,
     net_bind: str | None = None,
     net_bootstrap: str | None = None,
+    net_relays: str | None = None,
     chain_file: Path | None = None,
     registry_url: str | None = None,
     database_url: str | None = None,
@@ -41,6 +42,7 @@ def run(
     api_url: where the REST API listens (YAGNA_API_URL).
     net_bind: UDP address of the node-to-node network (GOLEM_NET_BIND).
     net_bootstrap: nodes to join by, separated by commas (GOLEM_NET_BOOTSTRAP).
+    net_relays: relays to be reached by, separated by commas (GOLEM_NET_RELAYS).
     chain_file: description of the Ethereum chain (GOLEM_CHAIN_FILE).
     registry_url: the image registry (GOLEM_REGISTRY_URL).
     database_url: another database than SQLite in the data directory (YAGNA_DATABASE_URL).
@@ -56,6 +58,7 @@ def run(
         "api_url": api_url,
         "net_bind": net_bind,
         "net_bootstrap": net_bootstrap,
+        "net_relays": net_relays,
         "chain_file": chain_file,
         "registry_url": registry_url,
         "database_url": database_url,

@@ -144,4 +144,6 @@ class Node:
     def _iroh(self, key: NodeKey) -> Network:
         from golemnet.net.iroh_network import IrohNetwork
 
-        return IrohNetwork(key, self.settings.net_bind, list(self.settings.net_bootstrap), self.clock)
+        settings = self.settings
+        bootstrap = list(settings.net_bootstrap)
+        return IrohNetwork(key, settings.net_bind, bootstrap, self.clock, settings.net_relays)

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from golemnet.errors import GolemError
+from golemnet.net.records import check_relay_url
 
 DEFAULT_API_URL = "http://127.0.0.1:7465"
 DEFAULT_DATA_DIR = Path("~/.local/share/yagna")
@@ -25,8 +26,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that shapes one node; built once and handed down.
 
     ``data_dir`` holds all that the node keeps: database, keys, socket. ``net_bootstrap`` are addresses
-    ``<endpoint id hex>@host:port``. ``chain_file`` describes the Ethereum chain; without one the node runs,
-    and payments answer that no chain is configured.
+    ``<endpoint id hex>@host:port``, ``net_relays`` are URLs. ``chain_file`` describes the Ethereum chain;
+    without one the node runs, and payments answer that no chain is configured.
     """
 
     data_dir: Path
@@ -35,6 +36,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     app_key: str | None = None
     net_bind: str = "0.0.0.0:11500"
     net_bootstrap: tuple[str, ...] = ()
+    net_relays: tuple[str, ...] = ()
     chain_file: Path | None = None
     registry_url: str | None = None
     database_url: str | None = None
@@ -90,6 +92,13 @@ def _url(text: str) -> str:
     return text.rstrip("/")
 
 
+def _urls(text: str) -> tuple[str, ...]:
+    urls = _list(text)
+    for url in urls:
+        check_relay_url(url)
+    return urls
+
+
 def _unix(text: str) -> str:
     if not text.startswith("unix:/"):
         raise ValueError("unix: and an absolute path are needed")
@@ -109,6 +118,7 @@ OPTIONS = (
     Option("app_key", "YAGNA_AUTOCONF_APPKEY", "An application key to create at start."),
     Option("net_bind", "GOLEM_NET_BIND", "UDP address of the node-to-node network."),
     Option("net_bootstrap", "GOLEM_NET_BOOTSTRAP", "Nodes to join by: <endpoint id>@host:port, ...", _list),
+    Option("net_relays", "GOLEM_NET_RELAYS", "Relays to be reached by: http://host:port, ...", _urls),
     Option("chain_file", "GOLEM_CHAIN_FILE", "Description of the Ethereum chain for payments.", _path),
     Option("registry_url", "GOLEM_REGISTRY_URL", "The image registry."),
     Option("database_url", "YAGNA_DATABASE_URL", "Another database than SQLite in the data directory."),

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -27,6 +27,7 @@ from golemnet.net.errors import CallTimeout, Unreachable
 from golemnet.net.frames import Hello, Records
 from golemnet.net.handlers import Handlers, check_size
 from golemnet.net.handshake import Greeted, dial, receive
+from golemnet.net.home_relay import MAX_RELAYS, HomeRelay
 from golemnet.net.iroh_binding import BINDING_ERRORS, endpoint_id_of, open_endpoint, place_of
 from golemnet.net.meeting import Meeting
 from golemnet.net.moves import Moves
@@ -56,12 +57,15 @@ class IrohNetwork:
         bind: UDP ``host:port`` to listen on; port 0 takes a free one.
         bootstrap: ``<endpoint id>@host:port`` of nodes to join by; this node's own is ignored.
         clock: dates records.
+        relays: URLs of relays to be reached by; those that the nodes joined by offer are used as well.
 
     Raises:
         BadBootstrapAddress: one of ``bootstrap`` cannot be read.
     """
 
-    def __init__(self, key: NodeKey, bind: str, bootstrap: list[str], clock: Clock) -> None:
+    def __init__(
+        self, key: NodeKey, bind: str, bootstrap: list[str], clock: Clock, relays: Sequence[str] = ()
+    ) -> None:
         self.node_id = key.node_id
         self._bind = bind
         self._clock = clock
@@ -75,11 +79,13 @@ class IrohNetwork:
         self.traffic = Traffic()
         self._meeting = Meeting(self._others(bootstrap), self)
         self._outside = OutsideAddress()
+        self._home = HomeRelay(relays)
         self._greetings = asyncio.Semaphore(MAX_GREETINGS)
         self._dialling: dict[bytes, asyncio.Task[Session]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._endpoint: Endpoint | None = None
         self._own: Hello | None = None
+        self._signed: Signed | None = None
 
     # -- the interface -------------------------------------------------------------------------------------
 
@@ -98,6 +104,16 @@ class IrohNetwork:
     def neighbours(self) -> list[NodeId]:
         """See ``Network``."""
         return [session.peer for session in self._sessions.all()]
+
+    @property
+    def outside_address(self) -> str | None:
+        """Where the world sees this node, if an address translator stands between."""
+        return self._outside.address or None
+
+    @property
+    def relay(self) -> str | None:
+        """The URL of the relay by which this node can be reached now."""
+        return self._home.current or None
 
     def links(self) -> list[Link]:
         """See ``Network``."""
@@ -153,6 +169,7 @@ class IrohNetwork:
                 group.create_task(self._accept())
                 group.create_task(self._keep_record_fresh())
                 group.create_task(self._meeting.run())
+                group.create_task(self._home.run(self._endpoint))
         finally:
             await self._close()
 
@@ -286,6 +303,8 @@ class IrohNetwork:
         """Learn from a node that the user named where it sees this one, and which relays there are."""
         assert self._endpoint is not None
         await self._outside.learn(self._endpoint, session.hello.seen_at)
+        for url in session.hello.relays[:MAX_RELAYS]:
+            self.offer_relay(url)
 
     async def _keep_record_fresh(self) -> None:
         assert self._endpoint is not None
@@ -300,11 +319,20 @@ class IrohNetwork:
         finally:
             await moves.stop()
 
+    def offer_relay(self, url: str) -> None:
+        """Tell those who join by this node of the relay at ``url``."""
+        self._home.offer([url])
+        self._greet_with_relays()
+
     def _renew_record(self) -> Signed:
         assert self._endpoint is not None
-        signed = self._exchange.renew(self._endpoint)
-        self._own = Hello(signed, self._instance)
-        return signed
+        self._signed = self._exchange.renew(self._endpoint)
+        self._greet_with_relays()
+        return self._signed
+
+    def _greet_with_relays(self) -> None:
+        if self._signed is not None:
+            self._own = Hello(self._signed, self._instance, relays=self._home.known)
 
     # -- the rest ------------------------------------------------------------------------------------------
 
@@ -323,7 +351,7 @@ class IrohNetwork:
         task.add_done_callback(self._tasks.discard)
 
     async def _close(self) -> None:
-        endpoint, self._endpoint, self._own = self._endpoint, None, None
+        endpoint, self._endpoint, self._own, self._signed = self._endpoint, None, None, None
         self._sessions.close()
         for task in (*self._tasks, *self._dialling.values()):
             task.cancel()

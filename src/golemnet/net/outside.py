@@ -21,16 +21,16 @@ class OutsideAddress:
     """The last one that was learnt; it is among the endpoint's addresses."""
 
     def __init__(self) -> None:
-        self._address = ""
+        self.address = ""
 
     async def learn(self, endpoint: Endpoint, seen_at: str) -> None:
         """Take ``seen_at`` as the endpoint's address, in place of the one before, unless it is known."""
-        if not seen_at or seen_at == self._address or seen_at in endpoint.addr().direct_addresses():
+        if not seen_at or seen_at == self.address or seen_at in endpoint.addr().direct_addresses():
             return
         with suppress(ValueError, *BINDING_ERRORS):
             check_address(seen_at)
             await endpoint.add_external_addr(seen_at)
             log.info("seen from outside", address=seen_at)
-            if self._address:
-                await endpoint.remove_external_addr(self._address)
-            self._address = seen_at
+            if self.address:
+                await endpoint.remove_external_addr(self.address)
+            self.address = seen_at
