@@ -23,6 +23,7 @@ from golemnet.chain.errors import (
     NonceTaken,
     NotConfirmed,
     Reverted,
+    RpcRefused,
 )
 from golemnet.chain.ethereum import LEAST_TIP_WEI, Ethereum, Fees, Receipt
 from golemnet.chain.transaction import (
@@ -104,17 +105,29 @@ class TransactionSender:
         async with self._lock:
             lost = await self._lost()
             for transaction in reversed(lost):
-                await self._send_again(transaction)
+                await self._try_again(transaction)
             return len(lost)
+
+    async def _try_again(self, transaction: StoredTransaction) -> None:
+        try:
+            await self._send_again(transaction)
+        except RpcRefused as error:  # the others are still worth an attempt
+            log.warning("cannot send again", intent=transaction.intent, why=str(error))
 
     async def _lost(self) -> list[StoredTransaction]:
         lost: list[StoredTransaction] = []
         genesis = await self._chain.genesis()
         for transaction in await self._store.newest(genesis, self.address, REPAIR_DEPTH):
-            if await self._chain.receipt(transaction.hash) is not None:
+            if await self._mined(transaction) is not None:
                 break
             lost.append(transaction)
         return lost
+
+    async def _mined(self, transaction: StoredTransaction) -> Receipt | None:
+        for hash_ in transaction.hashes:
+            if (receipt := await self._chain.receipt(hash_)) is not None:
+                return receipt
+        return None
 
     async def _confirmed(self, intent: str) -> Receipt:
         delay, polls = FIRST_POLL_S, 0
@@ -124,14 +137,14 @@ class TransactionSender:
             if receipt is not None and receipt.confirmations >= self._chain.file.confirmations:
                 return await self._finish(transaction, receipt)
             polls += 1
-            if receipt is None and polls % POLLS_BEFORE_REPAIR == 0:
+            if receipt is None and polls >= POLLS_BEFORE_REPAIR:
                 await self._try_repair()
             await asyncio.sleep(delay)
             delay = min(delay * 2, LONGEST_POLL_S)
 
     async def _receipt(self, transaction: StoredTransaction) -> Receipt | None:
         try:
-            return await self._chain.receipt(transaction.hash)
+            return await self._mined(transaction)
         except ChainUnreachable as error:
             log.warning("chain does not answer", transaction=transaction.hash, why=error.why)
             return None
@@ -155,12 +168,16 @@ class TransactionSender:
             raise ChainError(f"No transaction was sent for {intent}.")
         return transaction
 
-    async def _sign(self, genesis: str, intent: str, to: str, data: bytes) -> StoredTransaction:
+    async def _sign(
+        self, genesis: str, intent: str, to: str, data: bytes, earlier: tuple[str, ...] = ()
+    ) -> StoredTransaction:
         nonce, fees = await self._next_nonce(genesis), await self._chain.fees()
         gas = await self._chain.estimate_gas(self.address, to, data)
-        return self._signed(genesis, intent, Call(to, data, gas + gas // 4), nonce, fees)
+        return self._signed(genesis, intent, Call(to, data, gas + gas // 4), nonce, fees, earlier)
 
-    def _signed(self, genesis: str, intent: str, call: Call, nonce: int, fees: Fees) -> StoredTransaction:
+    def _signed(
+        self, genesis: str, intent: str, call: Call, nonce: int, fees: Fees, earlier: tuple[str, ...]
+    ) -> StoredTransaction:
         chain_id = self._chain.file.chain_id
         hash_, raw = sign_call(call, key=self._key(), chain_id=chain_id, nonce=nonce, fees=fees)
         return StoredTransaction(
@@ -175,6 +192,7 @@ class TransactionSender:
             raw=raw,
             max_fee=fees.most,
             tip=fees.tip,
+            earlier=earlier,
         )
 
     async def _next_nonce(self, genesis: str) -> int:
@@ -206,10 +224,14 @@ class TransactionSender:
         """Replace a transaction that its fee keeps out, under the same nonce."""
         log.warning("fee is too low, offering more", intent=old.intent, nonce=old.nonce)
         call, fees = Call(old.to, old.data, old.gas), await self._chain.fees()
-        await self._send_signed(self._signed(old.chain, old.intent, call, old.nonce, raised(fees, old)))
+        earlier = (*old.earlier, old.hash)
+        await self._send_signed(
+            self._signed(old.chain, old.intent, call, old.nonce, raised(fees, old), earlier)
+        )
 
     async def _sign_anew(self, old: StoredTransaction) -> None:
-        if await self._chain.receipt(old.hash) is not None:
+        if await self._mined(old) is not None:
             return
         log.warning("nonce was taken, signing anew", intent=old.intent, nonce=old.nonce)
-        await self._send_signed(await self._sign(old.chain, old.intent, old.to, old.data))
+        earlier = (*old.earlier, old.hash)
+        await self._send_signed(await self._sign(old.chain, old.intent, old.to, old.data, earlier))

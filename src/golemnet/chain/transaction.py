@@ -27,7 +27,7 @@ class StoredTransaction(msgspec.Struct, frozen=True):
 
     ``intent`` names what it is for, once for each chain (by the hash of its first block) and sender;
     ``raw`` can be sent again at any time: the chain takes it once. ``max_fee`` and ``tip`` are wei for a unit
-    of gas.
+    of gas. ``earlier`` are the hashes that it had before it was signed anew: the chain may have kept one.
     """
 
     chain: str
@@ -42,6 +42,12 @@ class StoredTransaction(msgspec.Struct, frozen=True):
     max_fee: int
     tip: int
     state: str = SENT
+    earlier: tuple[str, ...] = ()
+
+    @property
+    def hashes(self) -> tuple[str, ...]:
+        """All that it ever had, the newest first."""
+        return (self.hash, *reversed(self.earlier))
 
 
 class TransactionStore(Protocol):

@@ -184,6 +184,20 @@ async def test_transaction_that_its_fee_keeps_out_is_replaced_under_its_nonce(pa
     assert await payer.chain.token_balance(BOB) == 1
 
 
+async def test_replaced_transaction_that_was_mined_after_all_is_found(payer, rpc):
+    await rpc.call("evm_setAutomine", False)
+    sender = payer.sender()
+    sent = await sender.send("gift", payer.chain.file.token, Contract.load("token").call("transfer", BOB, 1))
+    await rpc.call("anvil_dropTransaction", sent.hash)
+    await sender._offer_more(sent)
+    await rpc.call("anvil_dropAllTransactions")
+    await payer.chain.broadcast(sent.raw)
+    await rpc.call("evm_mine")
+
+    assert (await sender.wait("gift", 10)).hash == sent.hash
+    assert await sender.repair() == 0
+
+
 async def test_state_survives_a_restart(tmp_path):
     async with AnvilChain(tmp_path) as anvil:
         chain = Ethereum(anvil.file)

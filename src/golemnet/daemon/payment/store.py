@@ -138,6 +138,7 @@ transaction_table = Table(
     Column("max_fee", BigInteger, nullable=False),
     Column("tip", BigInteger, nullable=False),
     Column("state", Text, nullable=False),
+    Column("earlier", JSON, nullable=False),
     Index("ix_payment_transaction_nonce", "chain", "sender", "nonce"),
 )
 

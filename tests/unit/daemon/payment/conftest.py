@@ -1,23 +1,31 @@
 """Two nodes with their payment services, on one real chain and a network in memory."""
 
 import asyncio
+import shutil
+import tempfile
+import uuid
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import cache
+from pathlib import Path
 
 import pytest
+from sqlalchemy import func, select
 
 from golemnet.clock import SystemClock
 from golemnet.daemon.payment.service import Payments
 from golemnet.daemon.payment.store import INVOICE
 from golemnet.daemon.payment.terms import ActivityFacts
-from golemnet.database.database import Database
-from golemnet.database.outbox import Outbox
+from golemnet.database.engines import writing_engine
+from golemnet.database.migrations.apply import migrate
+from golemnet.database.outbox import Outbox, outbox_table
 from golemnet.model.keys import NodeKey
 from golemnet.net.memory import MemoryNetwork
 from golemnet.rest.market import Agreement, Demand, Offer
 from golemnet.rest.payment import Acceptance, InitAccount, NewAllocation, NewInvoice
 from golemnet.testing.anvil_chain import AnvilChain
+from golemnet.testing.faults import Life, MortalDatabase, MortalNode
 
 LONG_AGO = timedelta(hours=1)
 NOTHING = timedelta(0)
@@ -70,13 +78,13 @@ class World:
 class Side:
     """A node that can be started again on its own database."""
 
-    def __init__(self, world, network, directory, chain_file, database=Database):
+    def __init__(self, world, network, directory, chain_file, key=None):
         self.world = world
-        self.key = NodeKey.generate()
+        self.key = key or NodeKey.generate()
+        self.life = Life()
         self._network = network
-        self._url = f"sqlite:///{directory / self.key.node_id}.db"
-        self._chain_file = chain_file
-        self.database_class = database
+        self.file = directory / f"{uuid.uuid4().hex}.db"
+        self.chain_file = chain_file
 
     @property
     def id(self):
@@ -85,11 +93,13 @@ class Side:
     @asynccontextmanager
     async def running(self):
         clock = SystemClock()
-        self.database = self.database_class(self._url)
+        if not self.file.exists():
+            shutil.copy(empty_database(), self.file)
+        self.database = MortalDatabase(f"sqlite:///{self.file}", self.life)
         outbox = Outbox(self.database, clock)
-        network = self._network.node(self.key)
+        network = MortalNode(self.key, self._network, self.life)
         self.payments = Payments(
-            clock, self.key, self.database, outbox, network, self._chain_file, self.world, gather_s=0.01
+            clock, self.key, self.database, outbox, network, self.chain_file, self.world, gather_s=0.01
         )
         await self.database.open()
         runs = [
@@ -104,21 +114,33 @@ class Side:
             for task in reversed(tasks):
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+            await self.payments.wallet.close()
             await self.database.close()
 
     async def allocate(self, amount, **more):
         return await self.payments.allocations.create(NewAllocation(total_amount=Decimal(amount), **more))
 
-    async def invoice(self, amount, *, agreement_id="agreement", activity_ids=("activity",)):
+    async def invoice(self, amount, **more):
+        claim = await self.new_invoice(amount, **more)
+        await self.payments.issued.send(INVOICE, claim.id, 5)
+        return claim
+
+    async def new_invoice(self, amount, *, agreement_id="agreement", activity_ids=("activity",)):
         new = NewInvoice(
             agreement_id=agreement_id,
             amount=Decimal(amount),
             payment_due_date=datetime.now(UTC) + LONG_AGO,
             activity_ids=list(activity_ids),
         )
-        claim = await self.payments.issued.issue_invoice(new)
-        await self.payments.issued.send(INVOICE, claim.id, 5)
-        return claim
+        return await self.payments.issued.issue_invoice(new)
+
+    async def effects(self):
+        """How many effects wait in the outbox."""
+
+        def count(connection):
+            return connection.execute(select(func.count()).select_from(outbox_table)).scalar_one()
+
+        return await self.database.read(count)
 
     async def accept(self, claim, allocation, amount=None):
         acceptance = Acceptance(total_amount_accepted=amount or claim.amount, allocation_id=allocation.id)
@@ -133,8 +155,23 @@ class Side:
         assert found is not None, f"not {state} in {timeout_s} s"
         return found
 
+    async def until_balance(self, amount, timeout_s=40.0):
+        async with asyncio.timeout(timeout_s):
+            while await self.balance() != amount:  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
+
     async def balance(self):
         return await self.payments.wallet.balance()
+
+
+@cache
+def empty_database():
+    """A database of this program's revision: migrations take time, and one thread at a time."""
+    path = Path(tempfile.mkdtemp()) / "empty.db"
+    engine = writing_engine(f"sqlite:///{path}")
+    migrate(engine)
+    engine.dispose()
+    return path
 
 
 async def started(run):
