@@ -13,13 +13,14 @@ import aiohttp
 import msgspec
 
 from golemnet.image.errors import RegistryError, UnknownImage, WrongContent
-from golemnet.image.gvmi import is_image_hash
+from golemnet.image.gvmi import ImageConfig, config_in, is_image_hash
 from golemnet.image.info import ImageInfo
 
 DEFAULT_URL = "https://registry.golem.network"
 ANSWER_TIMEOUT_S = 30.0
 STALL_TIMEOUT_S = 60.0
 ATTEMPTS = 5
+CONFIG_TAIL_BYTES = 64 * 1024
 _CHUNK = 1024 * 1024
 _PAUSE_S = 0.5
 
@@ -94,6 +95,18 @@ class RegistryClient:
         await asyncio.to_thread(_verify, part, sha3)
         os.replace(part, target)
         return target
+
+    async def config(self, info: ImageInfo) -> ImageConfig | None:
+        """What an image says about itself, from its last bytes alone; None if it cannot be known so."""
+        headers = {"Range": f"bytes=-{CONFIG_TAIL_BYTES}"}
+        try:
+            async with (
+                asyncio.timeout(ANSWER_TIMEOUT_S),
+                self._session.get(info.http or info.https, headers=headers) as answer,
+            ):
+                return config_in(await answer.read()) if answer.status == 206 else None
+        except (aiohttp.ClientError, TimeoutError, ValueError):
+            return None
 
     async def push(self, image: Path, tag: str | None = None) -> ImageInfo:
         """Give the gvmi ``image`` to the registry.

@@ -13,6 +13,7 @@ A file of this form can be mounted as it is: the kernel ignores what follows the
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import re
 import struct
@@ -76,6 +77,11 @@ def read_config(path: Path) -> ImageConfig:
             return decode_config(_read_json(file))
         except ValueError as error:
             raise _not_an_image(path, str(error)) from error
+
+
+def config_in(tail: bytes) -> ImageConfig:
+    """The metadata in the last bytes of a gvmi. Raises ValueError if it is damaged or longer than these."""
+    return decode_config(_read_json(io.BytesIO(tail)))
 
 
 def append_config(squashfs: Path, config: ImageConfig) -> None:

@@ -82,6 +82,17 @@ class TaskRetried(Event, frozen=True):
     data: str
     provider_name: str
     problem: str
+    provider_id: str = ""
+
+
+class ProviderDisagreed(Event, frozen=True):
+    """A provider has another result than the others; it gets no more work."""
+
+    provider_id: str
+    provider_name: str
+    data: str
+    result: str
+    others: str
 
 
 class WorkerEnded(Event, frozen=True):

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import math
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 
 import msgspec
@@ -132,6 +133,17 @@ class Market:
             deal = await self._sign(await self.candidates.take(suits, allows))
             if deal is not None:
                 return deal
+
+    async def offers(self, timeout_s: float, quiet_s: float) -> list[Candidate]:
+        """Who would sign now: those that answer until for ``quiet_s`` nobody new does."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                await self._anyone.wait()
+                known = -1
+                while known < len(self.candidates.waiting()):
+                    known = len(self.candidates.waiting())
+                    await self._clock.sleep(quiet_s)
+        return self.candidates.waiting()
 
     async def _attend(self) -> None:
         try:

@@ -78,6 +78,16 @@ class Cashier:
         """The most that the run can have cost until ``now``, in GLM."""
         return sum((self._most_of(account, now) for account in self._accounts.values()), Decimal(0))
 
+    def costs(self) -> dict[str, tuple[str, Decimal]]:
+        """What was accepted, by provider's id: its name, and GLM."""
+        costs: dict[str, tuple[str, Decimal]] = {}
+        for agreement_id, account in self._accounts.items():
+            candidate = account.deal.candidate
+            _, known = costs.get(candidate.provider_id, ("", Decimal(0)))
+            amount = known + self._budget.of(agreement_id)
+            costs[candidate.provider_id] = (candidate.provider_name, amount)
+        return costs
+
     def owing(self) -> list[str]:
         """The names of the providers whose invoice has not come."""
         return [each.deal.candidate.provider_name for each in self._accounts.values() if not each.is_invoiced]

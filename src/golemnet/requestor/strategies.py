@@ -8,8 +8,9 @@ from typing import Any, Protocol
 
 import msgspec
 
-from golemnet.model.names import CPU_COUNTER, DURATION_COUNTER
+from golemnet.model.names import CPU_COUNTER, CPU_THREADS, DURATION_COUNTER
 from golemnet.model.pricing import LinearPricing
+from golemnet.requestor.budget import is_bounded
 
 SCORE_REJECTED = -1.0
 SCORE_NEUTRAL = 0.0
@@ -85,3 +86,37 @@ class LeastExpensiveLinearPayuMS:
         known = {DURATION_COUNTER, CPU_COUNTER}
         usage = [float(self._seconds) if name in known else 0.0 for name in pricing.usage_vector]
         return SCORE_TRUSTED / float(1 + pricing.cost(usage))
+
+
+class CheapestFirst:
+    """Prefers who is cheapest for an hour of all its processors, and refuses who is dearer than a limit.
+
+    Args:
+        max_price: GLM for an hour, the price of beginning included.
+    """
+
+    def __init__(self, max_price: Decimal) -> None:
+        self._max_price = max_price
+
+    async def score_offer(self, offer: OfferView) -> float:
+        """Between neutral and trusted: the nearer to free, the higher."""
+        try:
+            price = price_per_hour(offer.pricing(), _threads(offer))
+        except ValueError:
+            return SCORE_REJECTED
+        return SCORE_REJECTED if price > self._max_price else SCORE_TRUSTED / float(1 + price)
+
+
+def price_per_hour(pricing: LinearPricing, threads: float) -> Decimal:
+    """GLM for an hour in which all processors work. Raises ValueError if time does not bound it."""
+    limits = {DURATION_COUNTER: 3600.0, CPU_COUNTER: 3600.0 * threads}
+    if not is_bounded(pricing):
+        raise ValueError("it has a price for something that time does not bound")
+    return pricing.cost([limits.get(name, 0.0) for name in pricing.usage_vector])
+
+
+def _threads(offer: OfferView) -> float:
+    threads = offer.props.get(CPU_THREADS, 1)
+    if isinstance(threads, bool) or not isinstance(threads, int | float):
+        raise ValueError(f"{threads!r:.50} is no number of processors")
+    return max(float(threads), 1.0)

@@ -15,6 +15,7 @@ from golemnet.requestor.events import (
     Event,
     InvoiceAccepted,
     NothingMatched,
+    ProviderDisagreed,
     ProviderGone,
     ProviderRefused,
     RunEnded,
@@ -64,6 +65,8 @@ def _describe_work(event: Event) -> tuple[str, str, str] | None:
             return BAD, event.provider_name, f"worker ended without a task: {event.problem}"
         case ProviderGone():
             return BAD, event.provider_name, f"lost: {event.problem}"
+        case ProviderDisagreed():
+            return BAD, event.provider_name, f"{event.data}: {event.result}, but others have {event.others}"
         case WorkerSaid():
             return PLAIN, event.provider_name, event.text
         case _:

@@ -28,6 +28,7 @@ class TaskQueue:
         is_open: more may be added.
         patience_s: how long a worker waits for a task before it ends; without it, until all are done.
         on_failed: hears of a task that has failed for good, instead of the whole run.
+        banned: providers that get no task.
     """
 
     def __init__(
@@ -38,6 +39,7 @@ class TaskQueue:
         is_open: bool = False,
         patience_s: float | None = None,
         on_failed: Callable[[AnyTask, TaskFailed], None] | None = None,
+        banned: Collection[str] = (),
     ) -> None:
         self._fresh: Iterator[AnyTask] = iter(tasks)
         self._again: list[AnyTask] = []
@@ -47,6 +49,7 @@ class TaskQueue:
         self._max_attempts = max_attempts
         self._patience_s = patience_s
         self._on_failed = on_failed
+        self._banned = banned
         self.here: Callable[[Collection[str]], bool] = _nobody_else
         self.elsewhere: Callable[[Collection[str]], bool] = _nobody_else
         self._changed = asyncio.Event()
@@ -89,11 +92,6 @@ class TaskQueue:
         self._is_open = False
         self._changed.set()
 
-    def fail(self, failure: GolemError) -> None:
-        """End the run."""
-        self.failure = self.failure or failure
-        self._changed.set()
-
     def forget(self, task: AnyTask) -> None:
         """Nobody wants to know about a task any more: it is not begun."""
         if task in self._again:
@@ -125,8 +123,9 @@ class TaskQueue:
         self._again = rest
         return chosen
 
-    def untouched(self, task: AnyTask) -> None:
+    def untouched(self, task: AnyTask, provider_id: str) -> None:
         """A provider has not begun with a task that it took: it waits for whoever comes next."""
+        task.barred.discard(provider_id)
         self._running.discard(id(task))
         task.move(Move.RETRY)
         self._again.insert(0, task)
@@ -154,7 +153,9 @@ class TaskQueue:
 
     def may_have_work_for(self, provider_id: str) -> bool:
         """Whether there is a task that is not forbidden to a provider."""
-        return not self._exhausted or not all(_is_barred(task, provider_id) for task in self._again)
+        if provider_id in self._banned:
+            return False
+        return not self._exhausted or any(not _is_barred(task, provider_id) for task in self._again)
 
     async def wait_work(self) -> bool:
         """Wait until a task waits for a worker; False if there will be none."""
@@ -237,7 +238,7 @@ class TaskQueue:
 
     def _suits(self, task: AnyTask, provider_id: str) -> bool:
         """A task goes elsewhere than where it failed, if there is an elsewhere that has not failed it."""
-        if _is_barred(task, provider_id):
+        if provider_id in self._banned or _is_barred(task, provider_id):
             return False
         tried = _tried(task)
         return provider_id not in tried or not (self.here(tried) or self.elsewhere(tried))

@@ -145,7 +145,7 @@ class WorkerRun:
     def put_back(self, task: AnyTask) -> None:
         """The worker has not begun with a task."""
         if self._tasks.pop(id(task), None) is not None:
-            self._queue.untouched(task)
+            self._queue.untouched(task, self._provider.provider_id)
 
     def _begin(self, task: AnyTask) -> None:
         self._tasks[id(task)], self._began[id(task)] = task, time.monotonic()
@@ -170,9 +170,11 @@ class WorkerRun:
                 self._retry(task, problem)
 
     def _retry(self, task: AnyTask, problem: str) -> None:
-        name = self._provider.provider_name
-        self._queue.failed(task, Attempt(self._provider.provider_id, name, problem))
-        self._emit(TaskRetried(data=_shown(task), provider_name=name, problem=problem))
+        provider_id, name = self._provider.provider_id, self._provider.provider_name
+        self._queue.failed(task, Attempt(provider_id, name, problem))
+        self._emit(
+            TaskRetried(data=_shown(task), provider_id=provider_id, provider_name=name, problem=problem)
+        )
 
     def _say(self, text: str) -> None:
         self._emit(WorkerSaid(provider_name=self._provider.provider_name, text=text))

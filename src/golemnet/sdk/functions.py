@@ -1,0 +1,157 @@
+"""Functions as calls: many of them go into one batch, to an interpreter that stays warm."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Sequence
+from typing import Any
+
+from golemnet.requestor.errors import CommandFailed
+from golemnet.requestor.session import CommandResult
+from golemnet.requestor.steps import Run, SendBytes, Step
+from golemnet.requestor.task_queue import AnyTask
+from golemnet.requestor.work_context import Work
+from golemnet.requestor.worker import Tasks
+from golemnet.sdk.calls import Station
+from golemnet.sdk.errors import CannotTravel, RemoteError, RemoteTraceback, WrongPython
+from golemnet.sdk.packing import HERE, Function, program
+from golemnet.sdk.reading import read
+
+FOLDER = "/golem/work/.golem"
+PROGRAM = f"{FOLDER}/loop.py"
+# A batch costs some 50 ms, so that calls are bundled until a bundle takes several times as long.
+BUNDLE_S = 0.5
+# After so long a bundle is cut, and what is left of it goes to whoever is free.
+CUT_S = 1.0
+MAX_BUNDLE = 1000
+# An argument of a program has at most 128 KiB; what is longer goes as a file.
+MAX_INLINE = 60_000
+MAX_OUTPUT_BYTES = 512 * 1024
+MAX_SHOWN = 60
+
+
+class FunctionKind:
+    """Calls of one function.
+
+    Args:
+        function: packed.
+        trusted: classes that may come back.
+    """
+
+    def __init__(self, function: Function, trusted: Sequence[type] = ()) -> None:
+        self.name = function.name
+        self.function = function
+        self.trusted = trusted
+
+    def shown(self, item: Any) -> str:
+        """The call as it stands in a program."""
+        text = f"{self.name}({item!r})"
+        return text if len(text) <= MAX_SHOWN else f"{text[: MAX_SHOWN - 4]}...)"
+
+    def bundle(self, first: AnyTask, tasks: Tasks, at: Station) -> FunctionBundle:
+        """As many as fit into half a second, of those that wait."""
+        more = tasks.more(at.count(self, MAX_BUNDLE, BUNDLE_S) - 1, self._is_alike)
+        return FunctionBundle(self, [first, *more], tasks, at)
+
+    def _is_alike(self, task: AnyTask) -> bool:
+        return task.data.kind is self and len(task.data.payload) < MAX_INLINE
+
+    def outcome(self, kind: str, parts: Sequence[str]) -> tuple[Any, BaseException | None]:
+        """Value and error of a line that a container has written; whoever wrote it is not trusted."""
+        try:
+            contents = [base64.b64decode(part, validate=True) for part in parts]
+            if kind == "ok":
+                return read(contents[0], self.function.modules, self.trusted), None
+            return None, self._error(contents[0], contents[1].decode(errors="replace"))
+        except CannotTravel as error:
+            return None, error
+        except (binascii.Error, IndexError) as error:
+            return None, CannotTravel("A result cannot be read.", why=f"{error}.")
+
+    def _error(self, content: bytes, text: str) -> BaseException:
+        try:
+            error = read(content, self.function.modules, self.trusted)
+        except CannotTravel:
+            error = None
+        if not isinstance(error, Exception):
+            last = text.strip().rpartition("\n")[2]
+            error = RemoteError(f"{self.name} has failed: {last}")
+        error.__cause__ = RemoteTraceback(text)
+        return error
+
+
+class FunctionBundle:
+    """Calls of one function in one batch."""
+
+    def __init__(self, kind: FunctionKind, tasks: list[AnyTask], source: Tasks, at: Station) -> None:
+        self._kind = kind
+        self._tasks = tasks
+        self._source = source
+        self._at = at
+
+    def begin(self) -> Work:
+        """What the container lacks, and the calls."""
+        steps: list[Step] = []
+        function = f"{FOLDER}/{self._kind.function.key}"
+        for path, content in ((PROGRAM, program()), (function, self._kind.function.content)):
+            if path not in self._at.present:
+                steps.append(SendBytes(content, path))
+        calls = "\n".join(str(task.data.payload) for task in self._tasks)
+        if len(calls) > MAX_INLINE:
+            steps.append(SendBytes(calls.encode(), f"{FOLDER}/calls"))
+            calls = f"@{FOLDER}/calls"
+        line = 'exec python3 -S "$@"'
+        arguments = ("-c", line, "python3", PROGRAM, function, str(CUT_S), HERE, calls)
+        return Work([*steps, Run("/bin/sh", arguments, {}, MAX_OUTPUT_BYTES)])
+
+    def go_on(self, results: Sequence[CommandResult]) -> None:
+        """Judge what was done; what was cut off is for others."""
+        self._at.present |= {PROGRAM, f"{FOLDER}/{self._kind.function.key}"}
+        self._say(results[-1].stderr)
+        done = self._judge(results[-1].stdout)
+        for task in self._tasks[done:]:
+            self._source.put_back(task)
+
+    def failed(self, error: Exception) -> None:
+        """The interpreter was ended by a call: that call has failed, and those after it were not begun."""
+        if not isinstance(error, CommandFailed) or not error.stdout.startswith("python"):
+            raise error
+        found = error.stdout.partition("\n")[0].removeprefix("python").strip()
+        if found != HERE:
+            raise WrongPython(
+                f"The image has Python {found}, and this is Python {HERE}.",
+                why="Functions are sent as bytecode, which differs between versions.",
+                next_step=f"Use an image with Python {HERE}, or run the script with Python {found}.",
+            )
+        self._at.present.clear()
+        done = self._judge(error.stdout)
+        for task in reversed(self._tasks[done + 1 :]):
+            self._source.put_back(task)
+        if done < len(self._tasks):
+            self._tasks[done].reject_task(f"It has ended the interpreter. {error.stderr[-300:]}".strip())
+
+    def _judge(self, output: str) -> int:
+        """How many calls have an outcome."""
+        done = 0
+        for line in output.splitlines()[1:]:
+            fields = line.split(" ")
+            if len(fields) != 4 or fields[0] != str(done) or done == len(self._tasks):
+                break
+            seconds = _seconds(fields[1])
+            value, error = self._kind.outcome(fields[2], fields[3].split(","))
+            self._at.learn(self._kind, seconds)
+            self._at.judge(self._tasks[done], value, error, seconds)
+            done += 1
+        return done
+
+    def _say(self, printed: str) -> None:
+        if printed.strip():
+            self._at.say(printed.rstrip())
+
+
+def _seconds(text: str) -> float:
+    try:
+        return max(float(text), 0.0)
+    except ValueError:
+        return 0.0

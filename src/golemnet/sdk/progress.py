@@ -1,0 +1,121 @@
+"""Progress for people: one line on a terminal that changes, and lines for what they should know."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+from golemnet.model.money import format_amount
+from golemnet.requestor.events import (
+    AgreementSigned,
+    ClaimRejected,
+    Event,
+    NothingMatched,
+    ProviderDisagreed,
+    ProviderGone,
+    RunEnded,
+    TaskAccepted,
+    TaskRetried,
+    WorkerEnded,
+    WorkerSaid,
+)
+from golemnet.requestor.summary import describe
+from golemnet.sdk.costs import CostReport
+
+IMPORTANT = (
+    ClaimRejected,
+    NothingMatched,
+    ProviderDisagreed,
+    ProviderGone,
+    TaskRetried,
+    WorkerEnded,
+    WorkerSaid,
+)
+SHOW_S = 0.1
+
+
+class Notes:
+    """Hears events, writes the important ones to stderr; on a terminal it also shows where things are.
+
+    Args:
+        shows: whether there is a line that changes; by default if stderr is a terminal.
+    """
+
+    def __init__(self, shows: bool | None = None) -> None:
+        self.shows = sys.stderr.isatty() if shows is None else shows
+        self.total: int | None = None
+        self.cost: Callable[[], Decimal] = Decimal
+        self._providers: set[str] = set()
+        self._done = 0
+        self._began = time.monotonic()
+        self._shown = 0.0
+        self._status: Any = None
+
+    def __call__(self, event: Event) -> None:
+        """Something has happened."""
+        if isinstance(event, TaskAccepted):
+            self._done += 1
+        elif isinstance(event, AgreementSigned):
+            self._providers.add(event.provider_id)
+        elif isinstance(event, IMPORTANT):
+            self._tell(event)
+        if isinstance(event, RunEnded):
+            self.close()
+        elif self.shows and time.monotonic() - self._shown > SHOW_S:
+            self._show()
+
+    def say(self, text: str) -> None:
+        """A line for people at a terminal."""
+        if self.shows:
+            print(text, file=sys.stderr, flush=True)
+
+    def line(self) -> str:
+        """Tasks, providers, cost and time left."""
+        seconds = time.monotonic() - self._began
+        of = "" if self.total is None else f"/{self.total}"
+        parts = [f"{self._done}{of} done", f"{len(self._providers)} providers"]
+        parts.append(f"{format_amount(self.cost())} GLM")
+        if self.total and self._done:
+            parts.append(f"{seconds / self._done * (self.total - self._done):.0f} s left")
+        return ", ".join([*parts, f"{seconds:.0f} s"])
+
+    def close(self) -> None:
+        """Take the line that changes away."""
+        if self._status is not None:
+            self._status.stop()
+            self._status = None
+
+    def _tell(self, event: Event) -> None:
+        described = describe(event)
+        if described is not None:
+            _, who, what = described
+            print(f"{who}: {what}", file=sys.stderr, flush=True)
+
+    def _show(self) -> None:
+        self._shown = time.monotonic()
+        if self._status is None:
+            from rich.console import Console
+            from rich.status import Status
+
+            self._status = Status("", console=Console(stderr=True))
+            self._status.start()
+        self._status.update(self.line())
+
+
+def ending(report: CostReport) -> str:
+    """A cost report as a few lines."""
+    lines = [f"{format_amount(report.spent)} GLM"]
+    for one in report.providers:
+        failed = f", {one.failed} failed" if one.failed else ""
+        lines.append(f"  {one.provider}: {one.tasks} done{failed}, {_spent(one.seconds, one.cost)}")
+    for each in report.tasks:
+        wrong = f", {each.errors} with an error" if each.errors else ""
+        lines.append(f"  {each.task}: {each.count} times{wrong}, {_spent(each.seconds, each.cost)}")
+    return "\n".join(lines)
+
+
+def _spent(seconds: float, cost: Decimal) -> str:
+    return f"{seconds:.1f} s, {format_amount(cost)} GLM"
