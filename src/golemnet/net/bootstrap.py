@@ -26,6 +26,11 @@ class BootstrapAddress(msgspec.Struct, frozen=True):
     def __str__(self) -> str:
         return f"{self.endpoint_id.hex()}@{self.host}:{self.port}"
 
+    @property
+    def relay(self) -> str:
+        """The URL of the relay that a bootstrap node runs, by custom."""
+        return f"http://{self.host}:{self.port}"
+
     async def addresses(self) -> list[str]:
         """Its ``ip:port``, asked of the system's resolver. Raises OSError for an unknown name."""
         loop = asyncio.get_running_loop()

@@ -13,8 +13,15 @@ from golemnet.net.control import Control
 from golemnet.net.errors import StreamBroken, Unreachable
 from golemnet.net.frames import Hello, encode
 from golemnet.net.handlers import MAX_STREAMS_OF_PEER
-from golemnet.net.iroh_binding import ALPN, BINDING_ERRORS, endpoint_address, reason_of
-from golemnet.net.records import Place, read_record
+from golemnet.net.iroh_binding import (
+    ALPN,
+    BINDING_ERRORS,
+    endpoint_address,
+    loopback_addresses,
+    place_of,
+    reason_of,
+)
+from golemnet.net.records import Place, is_private, read_record
 from golemnet.net.traffic import Traffic
 
 # By a relay that is not ours there are three round trips more.
@@ -33,6 +40,17 @@ class Greeted(msgspec.Struct, frozen=True):
 
 async def dial(endpoint: Endpoint, place: Place, own: Hello, now: datetime, traffic: Traffic) -> Greeted:
     """Connect to the endpoint and greet. Raises Unreachable."""
+    everywhere, outside = _ways(place, endpoint)
+    try:
+        return await _dial(endpoint, everywhere, own, now, traffic)
+    except Unreachable as error:
+        if outside is None or isinstance(error.__cause__, TimeoutError):
+            raise
+        # Its private address is that of another machine in our own LAN.
+        return await _dial(endpoint, outside, own, now, traffic)
+
+
+async def _dial(endpoint: Endpoint, place: Place, own: Hello, now: datetime, traffic: Traffic) -> Greeted:
     connection: Connection | None = None
     try:
         async with asyncio.timeout(DIAL_TIMEOUT_S):
@@ -75,6 +93,20 @@ async def _greet(
     if record.endpoint_key != connection.remote_id().to_bytes():
         raise ValueError("the other side shows the record of another endpoint")
     return Greeted(connection, control, NodeId.parse(record.node_id), hello)
+
+
+def _ways(place: Place, endpoint: Endpoint) -> tuple[Place, Place | None]:
+    """All the ways to ``place``, but for those that lead to ourselves; and those that lead out of our LAN.
+
+    Of addresses that are dialled at once, the first to answer counts, and LANs use the same private ones.
+    """
+    ours = {*place_of(endpoint).addresses, *loopback_addresses(endpoint)}
+    addresses = [address for address in place.addresses if address not in ours]
+    public = [address for address in addresses if not is_private(address)]
+    everywhere = Place(place.endpoint_key, addresses, place.relay)
+    if len(public) == len(addresses) or not (public or place.relay):
+        return everywhere, None
+    return everywhere, Place(place.endpoint_key, public, place.relay)
 
 
 def _seen_at(connection: Connection) -> str:

@@ -90,14 +90,16 @@ def endpoint_address(place: Place) -> EndpointAddr:
 
 
 def place_of(endpoint: Endpoint) -> Place:
-    """Where others may find ``endpoint`` now, loopback last."""
+    """Where others may find ``endpoint`` now; on loopback only if it has no other address."""
     address = endpoint.addr()
-    found = list(address.direct_addresses())
-    for bound in endpoint.bound_sockets():
-        host, _, port = bound.rpartition(":")
-        if host in WILDCARDS:
-            found.append(f"{LOOPBACK}:{port}")
+    found = list(address.direct_addresses()) or loopback_addresses(endpoint)
     return Place(endpoint.id().to_bytes(), list(dict.fromkeys(found)), address.relay_url() or "")
+
+
+def loopback_addresses(endpoint: Endpoint) -> list[str]:
+    """Where programs of this machine find ``endpoint`` if it listens on every interface."""
+    bound = (each.rpartition(":") for each in endpoint.bound_sockets())
+    return [f"{LOOPBACK}:{port}" for host, _, port in bound if host in WILDCARDS]
 
 
 def reason_of(error: BaseException) -> str:

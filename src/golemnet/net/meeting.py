@@ -15,6 +15,7 @@ import structlog
 from golemnet.model.node_id import NodeId
 from golemnet.net.bootstrap import BootstrapAddress
 from golemnet.net.errors import Unreachable
+from golemnet.net.home_relay import answers
 from golemnet.net.records import Place, RecordBook
 from golemnet.net.session import Session
 from golemnet.net.sessions import Sessions
@@ -92,10 +93,20 @@ class Meeting:
         if session is not None:
             return session
         try:
-            return await self._network.session_at(Place(address.endpoint_id, await address.addresses()))
+            return await self._dial(address)
         except (Unreachable, OSError) as error:
             log.debug("bootstrap node not reached", address=str(address), why=str(error))
             return None
+
+    async def _dial(self, address: BootstrapAddress) -> Session:
+        """Directly, or where UDP does not pass by the relay that a bootstrap node runs at the same port."""
+        addresses = await address.addresses()
+        try:
+            return await self._network.session_at(Place(address.endpoint_id, addresses))
+        except Unreachable:
+            if not await answers(address.relay):
+                raise
+            return await self._network.session_at(Place(address.endpoint_id, addresses, address.relay))
 
     # -- neighbours ----------------------------------------------------------------------------------------
 

@@ -185,6 +185,12 @@ def check_address(address: str) -> None:
         raise ValueError(f"{address[:80]!r} has no port")
 
 
+def is_private(address: str) -> bool:
+    """Whether ``ip:port`` means another machine in another LAN."""
+    host, _, _ = address.rpartition(":")
+    return ip_address(host.removeprefix("[").removesuffix("]")).is_private
+
+
 def check_relay_url(url: str) -> None:
     """Refuse by ValueError what is not the URL of a relay."""
     parts = urlsplit(url)
