@@ -21,6 +21,8 @@ from golemnet.rest.client import Client
 from golemnet.runtime.driver import Driver, Process
 
 KILLED: Final = 137
+# A file system keeps a little for itself: a write may fail while less than this is free.
+FULL_BYTES: Final = 1024**2
 
 
 class Environment:
@@ -51,7 +53,7 @@ class Environment:
         package = _package(self._terms.task_package)
         image = await self._images.get(package.sha3_224, package.url)
         self._volumes = Volumes(await self._driver.deploy(image, self._terms.limits, env))
-        self._transfers = Transfers(self._client, self._internet, self._volumes)
+        self._transfers = Transfers(self._client, self._internet, self._volumes, self._driver.room)
 
     async def start(self) -> None:
         """Bring the environment up. Raises GolemError."""
@@ -73,7 +75,7 @@ class Environment:
         if outcome.code == KILLED and await self._is_out_of_memory():
             gib = self._terms.limits.memory_bytes / GIB
             reason = f"{command} was killed: it needs more memory than the agreement grants ({gib:g} GiB)"
-        elif self._volumes.are_full():
+        elif await self._driver.room() < FULL_BYTES:
             gib = self._terms.limits.storage_bytes / GIB
             reason += f"; the storage that the agreement grants ({gib:g} GiB) is full"
         return f"{reason}: {outcome.error_tail}" if outcome.error_tail else f"{reason}."

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import BinaryIO
 
 from golemnet.errors import GolemError
 from golemnet.exeunit.errors import TransferFailed
 from golemnet.exeunit.locations import Inside, Location, Published, Web
-from golemnet.exeunit.volumes import Volumes
+from golemnet.exeunit.volumes import Volumes, no_room
 from golemnet.exeunit.web import CHUNK_BYTES, Internet, chunks_of
 from golemnet.rest.client import Client
 
@@ -24,12 +24,16 @@ class Transfers:
         client: of the provider's own daemon.
         internet: as far as scripts may reach.
         volumes: of the deployed environment.
+        room: tells how many bytes may still be written there.
     """
 
-    def __init__(self, client: Client, internet: Internet, volumes: Volumes) -> None:
+    def __init__(
+        self, client: Client, internet: Internet, volumes: Volumes, room: Callable[[], Awaitable[int]]
+    ) -> None:
         self._client = client
         self._internet = internet
         self._volumes = volumes
+        self._room = room
 
     async def move(self, source: Location, target: Location, progress: Progress | None = None) -> None:
         """Copy ``source`` to ``target``; ``progress`` is told bytes done and the size if it is known.
@@ -70,8 +74,9 @@ class Transfers:
     async def _write(self, target: Location, content: Content, size: int | None) -> None:
         match target:
             case Inside(path):
+                within = _within(content, await self._room(), path)
                 with self._volumes.open_to_write(path) as file:
-                    await _save(content, size, file)
+                    await _save(within, size, file)
             case Published(node_id, file_id):
                 await self._publish(node_id, file_id, content, size)
             case Web(url):
@@ -106,6 +111,15 @@ async def _chunks(file: BinaryIO, size: int) -> Content:
         if not chunk:
             raise TransferFailed("The file became shorter while it was sent.")
         left -= len(chunk)
+        yield chunk
+
+
+async def _within(content: Content, room: int, path: str) -> Content:
+    """The content, as long as there is room for it."""
+    async for chunk in content:
+        room -= len(chunk)
+        if room < 0:
+            raise no_room(path)
         yield chunk
 
 

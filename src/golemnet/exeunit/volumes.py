@@ -18,9 +18,6 @@ from golemnet.exeunit.errors import TransferFailed
 from golemnet.runtime import kernel
 from golemnet.runtime.driver import Volume
 
-# A file system keeps a little for itself: a write may fail while less than this is free.
-FULL_BYTES = 1024**2
-
 
 class Volumes:
     """The volumes of one deployed environment."""
@@ -62,11 +59,6 @@ class Volumes:
             finally:
                 os.close(folder)
 
-    def are_full(self) -> bool:
-        """Whether next to nothing more can be written to one of them."""
-        space = [os.statvfs(volume.directory) for volume in self._volumes]
-        return any(each.f_bavail * each.f_frsize < FULL_BYTES for each in space)
-
     def _find(self, path: str) -> tuple[Volume, str]:
         for volume in self._volumes:
             if path == volume.path or path.startswith(volume.path.rstrip("/") + "/"):
@@ -77,6 +69,14 @@ class Volumes:
             why=f"Files can be moved to and from its volumes only: {known}.",
             next_step="Use a path below one of them, or add a VOLUME to the image.",
         )
+
+
+def no_room(path: str) -> TransferFailed:
+    """What is told when the granted disk space does not suffice for a file."""
+    return TransferFailed(
+        f"The provider's disk space for this activity is full; container:{path} was not written.",
+        next_step="Ask for more storage (min_storage_gib) or send less.",
+    )
 
 
 @contextlib.contextmanager
@@ -92,6 +92,13 @@ def _size_of_plain(descriptor: int, path: str) -> int:
     status = os.fstat(descriptor)
     if not stat.S_ISREG(status.st_mode):
         raise TransferFailed(f"container:{path} is not a plain file.")
+    space = os.fstatvfs(descriptor)
+    if status.st_size > space.f_blocks * space.f_frsize:
+        raise TransferFailed(
+            f"container:{path} is larger than the disk that it is on.",
+            why=f"It claims {status.st_size} bytes, which are holes.",
+            next_step="Write what you mean to send.",
+        )
     return status.st_size
 
 
@@ -154,8 +161,5 @@ def _writable(path: str) -> Iterator[None]:
         yield
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
-            raise TransferFailed(
-                f"The provider's disk space for this activity is full; container:{path} was not written.",
-                next_step="Ask for more storage (min_storage_gib) or send less.",
-            ) from error
+            raise no_room(path) from error
         raise TransferFailed(f"container:{path} cannot be written.", why=error.strerror or "") from error

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import errno
 import tempfile
+from collections.abc import Set
 from typing import Any
 
 from golemnet.runtime import seccomp
 
 
-def compiled(architecture: str) -> bytes:
+def compiled(architecture: str, without: Set[str] = frozenset()) -> bytes:
     """The profile of ``golemnet.runtime.seccomp`` as BPF. Raises ImportError without libseccomp."""
     import pyseccomp
 
-    profile = seccomp.profile(architecture)
+    profile = seccomp.profile(architecture, without)
     rules = pyseccomp.SyscallFilter(defaction=pyseccomp.ERRNO(profile["defaultErrnoRet"]))
     for entry in profile["syscalls"]:
         _add(pyseccomp, rules, entry)

@@ -1,29 +1,34 @@
 """Sandboxes by bubblewrap for a provider who is not root: own user namespace, seccomp, no network.
 
 Each command is a sandbox of its own over one unpacked root folder, so files persist between commands
-and background processes do not. There are no control groups without root: memory is bounded by
-resource limits a process, storage by the size of single files, and CPU is counted, not bounded.
+and background processes do not. There are no control groups without root: the kernel bounds the number
+of processes and what each of them takes, and pins all of them to as many processors as are granted;
+memory and disk of the whole are bounded by a watch that ends what uses too much.
 """
 
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import platform
+import random
 import resource
-import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from golemnet.runtime import bpf, commands
+from golemnet.runtime import bpf, commands, families, seccomp
 from golemnet.runtime.driver import Image, Isolation, Limits, Usage, Volume
 from golemnet.runtime.environment_folder import EnvironmentFolder, Marker
-from golemnet.runtime.errors import RuntimeFailure
+from golemnet.runtime.errors import RuntimeFailure, StorageFull
 from golemnet.runtime.oci_spec import parse_user
 from golemnet.runtime.processes import HostProcess
+from golemnet.runtime.removal import remove_tree
+from golemnet.runtime.watch import Watch
 
 DEFAULT_ENV = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root"}
 UNPACK_TIMEOUT_S = 600.0
+OPEN_FILES = 4096
 
 
 class BwrapDriver:
@@ -35,9 +40,13 @@ class BwrapDriver:
     def __init__(self, container: str, work_dir: Path) -> None:
         self._bwrap = commands.find("bwrap", "bubblewrap")
         self._prlimit = commands.find("prlimit", "util-linux")
+        self._taskset = commands.find("taskset", "util-linux")
         self._folder = EnvironmentFolder(work_dir, Marker(self.name, container))
+        self._root, self._writable = work_dir / "root", work_dir / "volumes"
         self._running: list[HostProcess] = []
         self._cpu_before = _children_cpu()
+        self._watch: Watch | None = None
+        self._watching: asyncio.Task[None] | None = None
 
     async def deploy(self, image: Image, limits: Limits, env: Mapping[str, str]) -> Sequence[Volume]:
         """Unpack the image and make its volumes."""
@@ -45,22 +54,25 @@ class BwrapDriver:
         self._env = {**DEFAULT_ENV, **image.env, **env}
         self._work_dir = image.work_dir or "/"
         self._limits = limits
+        self._processors = _some_processors(limits.cpu_cores)
         await self._unpack(image.path)
         self._filter = self._folder.path / "seccomp.bpf"
-        self._filter.write_bytes(bpf.compiled(platform.machine()))
+        self._filter.write_bytes(bpf.compiled(platform.machine(), seccomp.UNCOUNTED))
         self._volumes = [self._make_volume(number, path) for number, path in enumerate(image.volumes)]
+        self._watch = Watch(limits, [self._root, self._writable])
+        await asyncio.to_thread(self._watch.begin)
         return self._volumes
 
     async def _unpack(self, image: Path) -> None:
         program = commands.find("unsquashfs", "squashfs-tools")
-        options = ("-q", "-n", "-no-xattrs", "-ignore-errors", "-d", str(self._folder.path / "root"))
+        options = ("-q", "-n", "-no-xattrs", "-ignore-errors", "-d", str(self._root))
         code, output = await commands.attempt((program, *options, str(image)), timeout_s=UNPACK_TIMEOUT_S)
         # 2 stands for what a plain user cannot do: owners and device files
         if code not in (0, 2):
             raise RuntimeFailure(f"The image {image.name} cannot be unpacked.", why=output.strip()[-2000:])
 
     def _make_volume(self, number: int, path: str) -> Volume:
-        folder = self._folder.path / "volumes" / f"vol-{number}"
+        folder = self._writable / f"vol-{number}"
         folder.mkdir(parents=True, exist_ok=True)
         return Volume(path, folder, (os.getuid(), os.getgid()))
 
@@ -69,6 +81,8 @@ class BwrapDriver:
 
     async def run(self, command: str, arguments: Sequence[str]) -> HostProcess:
         """Start ``command`` in a new sandbox over the same files."""
+        if self._watch is not None and self._watch.is_spoiled:
+            raise StorageFull("The commands before have written far more than the agreement grants.")
         pipe = asyncio.subprocess.PIPE
         with self._filter.open("rb") as rules:
             line = [*self._limiting(), *self._sandbox(rules.fileno()), "--", command, *arguments]
@@ -77,12 +91,28 @@ class BwrapDriver:
             )
         started = HostProcess(process)
         self._running = [process for process in self._running if not process.ended] + [started]
+        self._look_after_it()
         return started
 
+    def _look_after_it(self) -> None:
+        if self._watch is not None and (self._watching is None or self._watching.done()):
+            self._watching = asyncio.create_task(self._watch.run(self._leaders, self._kill))
+
+    def _leaders(self) -> list[int]:
+        return [process.pid for process in self._running if not process.ended]
+
+    async def _kill(self) -> None:
+        for process in self._running:
+            await process.kill()
+
     def _limiting(self) -> list[str]:
+        """The kernel counts processes by user: those of the user's own are added to what is granted."""
         limits = self._limits
         return [
+            *(self._taskset, "-c", ",".join(str(number) for number in self._processors)),
             self._prlimit,
+            f"--nproc={families.threads_of_user(os.getuid()) + limits.processes}",
+            f"--nofile={OPEN_FILES}",
             f"--data={limits.memory_bytes}",
             f"--fsize={limits.storage_bytes}",
             "--core=0",
@@ -90,7 +120,16 @@ class BwrapDriver:
 
     def _sandbox(self, rules: int) -> list[str]:
         options = ["--unshare-all", "--die-with-parent", "--new-session", "--cap-drop", "ALL", "--clearenv"]
-        options += ["--bind", str(self._folder.path / "root"), "/", "--proc", "/proc", "--dev", "/dev"]
+        options += ["--bind", str(self._root), "/", "--proc", "/proc", "--dev", "/dev"]
+        # file systems in memory are nobody's: a small one for shared memory, and none beside it
+        options += [
+            "--size",
+            str(self._limits.memory_bytes // 2),
+            "--tmpfs",
+            "/dev/shm",
+            "--remount-ro",
+            "/dev",
+        ]
         for volume in self._volumes:
             options += ["--bind", str(volume.directory), volume.path]
         for name, value in self._env.items():
@@ -99,16 +138,28 @@ class BwrapDriver:
         return [self._bwrap, *options, *ids, "--chdir", self._work_dir, "--seccomp", str(rules)]
 
     async def usage(self) -> Usage:
-        """CPU time of the commands that have ended, and the largest memory of a single process."""
+        """CPU time of the commands that have ended, and the most memory that was seen."""
         used = resource.getrusage(resource.RUSAGE_CHILDREN)
-        return Usage(cpu_sec=_children_cpu() - self._cpu_before, memory_peak_bytes=used.ru_maxrss * 1024)
+        seen = self._watch.memory_peak_bytes if self._watch else 0
+        return Usage(_children_cpu() - self._cpu_before, max(seen, used.ru_maxrss * 1024))
+
+    async def room(self) -> int:
+        """What of the granted disk space is not used."""
+        return await asyncio.to_thread(self._watch.room) if self._watch else 0
 
     async def stop(self) -> None:
         """Kill what runs and remove the files."""
-        for process in self._running:
-            await process.kill()
-        await asyncio.to_thread(shutil.rmtree, self._folder.path, ignore_errors=True)
+        await self._kill()
+        if self._watching is not None:
+            self._watching.cancel()
+        await asyncio.to_thread(remove_tree, self._folder.path)
         self._folder.release()
+
+
+def _some_processors(cores: float) -> list[int]:
+    """As many as are granted, rounded up; others than those of most neighbours."""
+    there = sorted(os.sched_getaffinity(0))
+    return sorted(random.sample(there, min(len(there), max(1, math.ceil(cores)))))
 
 
 def _children_cpu() -> float:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import structlog
 
 from golemnet.runtime import cgroups, kernel
 from golemnet.runtime.environment_folder import MARKER, Marker, find_abandoned
+from golemnet.runtime.removal import remove_tree
 
 DEATH_TIMEOUT_S = 5.0
 LOOK_S = 0.01
@@ -49,7 +49,7 @@ def _remove(folder: Path, marker: Marker) -> None:
     for mounted in _mounts_below(folder):
         _unmount(mounted)
     if not _mounts_below(folder):
-        shutil.rmtree(folder, ignore_errors=True)
+        remove_tree(folder)
 
 
 def _mounts_below(folder: Path) -> list[str]:

@@ -103,6 +103,10 @@ class Driver(Protocol):
         """What was used until now; works until ``stop``."""
         ...
 
+    async def room(self) -> int:
+        """How many bytes may still be written to its files; works between ``deploy`` and ``stop``."""
+        ...
+
     async def stop(self) -> None:
         """Kill everything inside and remove every trace. Safe to repeat and in any state."""
         ...

@@ -113,6 +113,10 @@ class OciDriver:
         self._last_usage = measured or self._last_usage
         return self._last_usage
 
+    async def room(self) -> int:
+        """What is free on the activity's disk."""
+        return self._storage.room()
+
     async def stop(self) -> None:
         """Kill everything inside, unmount, remove the folder."""
         if self._started:

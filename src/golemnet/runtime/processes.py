@@ -38,6 +38,11 @@ class HostProcess:
         return self._process.stderr
 
     @property
+    def pid(self) -> int:
+        """The host's number of it."""
+        return self._process.pid
+
+    @property
     def ended(self) -> bool:
         """Whether it is over."""
         return self._process.returncode is not None

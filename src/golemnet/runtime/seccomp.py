@@ -8,6 +8,7 @@ holes), userfaultfd, clock and host settings, and sockets other than unix, inter
 
 from __future__ import annotations
 
+from collections.abc import Set
 from typing import Any, Final
 
 ENOSYS: Final = 38
@@ -64,15 +65,19 @@ NEW_NAMESPACES: Final = 0x00000080 | 0x00020000 | 0x02000000 | 0x04000000 | 0x08
 
 ALLOWED: Final = tuple(" ".join((FILES, MEMORY, PROCESSES, WAITING, SOCKETS)).split())
 
+UNCOUNTED: Final = frozenset(("memfd_create", "msgget", "sched_setaffinity", "shmget"))
+"""Calls that use what only a control group can bound: memory of no process, and every processor."""
 
-def profile(architecture: str) -> dict[str, Any]:
+
+def profile(architecture: str, without: Set[str] = frozenset()) -> dict[str, Any]:
     """The ``linux.seccomp`` object of an OCI configuration for a machine as ``uname -m`` names it."""
+    names = [name for name in ALLOWED if name not in without]
     return {
         "defaultAction": "SCMP_ACT_ERRNO",
         "defaultErrnoRet": ENOSYS,
         "architectures": [f"SCMP_ARCH_{architecture.upper()}"],
         "syscalls": [
-            {"names": list(ALLOWED), "action": "SCMP_ACT_ALLOW"},
+            {"names": names, "action": "SCMP_ACT_ALLOW"},
             _when("clone", 0, "SCMP_CMP_MASKED_EQ", NEW_NAMESPACES, 0),
             *(_when("socket", 0, "SCMP_CMP_EQ", family) for family in SOCKET_FAMILIES.values()),
             *(_when("personality", 0, "SCMP_CMP_EQ", value) for value in PERSONALITIES.values()),

@@ -111,6 +111,11 @@ class Storage:
         _owned_folder(folder, *owner)
         return Volume(path, folder, owner)
 
+    def room(self) -> int:
+        """How many bytes may still be written."""
+        space = os.statvfs(self._base / "disk")
+        return space.f_bavail * space.f_frsize
+
     def unmount(self) -> None:
         """Undo ``mount``; what is not mounted is fine."""
         for name in _MOUNTED:

@@ -82,3 +82,10 @@ def test_pipes_folders_and_foreign_paths_are_refused(volumes, folder):
     for path in ("/golem/work/pipe", "/golem/work/folder", "/golem/work", "/golem/workshop/x", "/etc/passwd"):
         with pytest.raises(TransferFailed):
             read(volumes, path)
+
+
+def test_a_file_of_holes_that_no_disk_can_hold_is_refused(volumes, folder):
+    with (folder / "sparse").open("wb") as file:
+        file.truncate(1 << 43)
+    with pytest.raises(TransferFailed, match="larger than the disk"):
+        read(volumes, "/golem/work/sparse")

@@ -1,0 +1,75 @@
+"""A process and all that it has started: which they are, and the memory that they use together."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+PROC = Path("/proc")
+
+
+def family(process: int) -> list[int]:
+    """The process and its descendants, as far as they live."""
+    found = [process]
+    for member in found:
+        found += _children(member)
+    return found
+
+
+def _children(process: int) -> list[int]:
+    try:
+        threads = os.listdir(f"/proc/{process}/task")
+    except OSError:
+        return []
+    return [int(child) for thread in threads for child in _read(process, f"task/{thread}/children").split()]
+
+
+def memory_of(processes: Iterable[int], limit: int) -> int:
+    """Bytes of memory that the processes use.
+
+    What they share counts for each of them as long as the sum is below ``limit``: looking closer takes time.
+    """
+    members = list(processes)
+    rough = sum(_resident(member) for member in members)
+    return rough if rough <= limit else sum(_share(member) for member in members)
+
+
+def _resident(process: int) -> int:
+    fields = _read(process, "statm").split()
+    return int(fields[1]) * PAGE_BYTES if len(fields) > 1 else 0
+
+
+def _share(process: int) -> int:
+    """Its proportional part of what it shares; all of it where the kernel does not tell."""
+    for line in _read(process, "smaps_rollup").splitlines():
+        if line.startswith("Pss:"):
+            return int(line.split()[1]) * 1024
+    return _resident(process)
+
+
+def threads_of_user(user: int) -> int:
+    """How many threads the user has on this machine, in all."""
+    with os.scandir(PROC) as found:
+        return sum(_threads(entry.name) for entry in found if entry.name.isdecimal() and _is_of(entry, user))
+
+
+def _is_of(entry: os.DirEntry[str], user: int) -> bool:
+    try:
+        return entry.stat().st_uid == user
+    except OSError:
+        return False
+
+
+def _threads(process: str) -> int:
+    fields = _read(process, "stat").rpartition(")")[2].split()
+    return int(fields[17]) if len(fields) > 17 else 0
+
+
+def _read(process: int | str, name: str) -> str:
+    """A file about a process; empty when the process has ended."""
+    try:
+        return (PROC / str(process) / name).read_text(errors="replace")
+    except OSError:
+        return ""

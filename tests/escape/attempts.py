@@ -1,0 +1,37 @@
+"""Ways out of a sandbox, tried from inside: runs in the container, on the Python of its image.
+
+``python3 attempts.py CONTEXT`` prints a line of JSON for each attempt: its name and what came through the
+wall, which is nothing for a wall that holds.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import attempts_on_mounts  # noqa: F401
+import attempts_on_others  # noqa: F401
+import attempts_on_processes  # noqa: F401
+import attempts_on_the_kernel  # noqa: F401
+from attempting import ATTEMPTS, CONTEXT, outcome
+
+FILES = (
+    "attempting",
+    "attempts_on_mounts",
+    "attempts_on_others",
+    "attempts_on_processes",
+    "attempts_on_the_kernel",
+    "attempts",
+)
+"""What has to be brought into the container."""
+
+
+def main() -> None:
+    """Try everything, or what is named behind the context, one after the other."""
+    CONTEXT.update(json.loads(sys.argv[1]))
+    for name in sys.argv[2:] or ATTEMPTS:
+        print(json.dumps([name, outcome(ATTEMPTS[name])]), flush=True)
+
+
+if __name__ == "__main__":
+    main()
