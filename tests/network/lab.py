@@ -39,7 +39,12 @@ table ip wall {{
   chain input {{ type filter hook input priority 0; iifname "wan" ct state new drop; }}
 }}
 """
-CUT = "table inet cut { chain %s { type filter hook %s priority -300; policy drop; }; }"
+# Not between machines of the LAN: some kernels show the rules what a bridge hands on as well.
+CUT = """
+table inet cut {
+  chain forward { type filter hook forward priority -300; iifname "wan" drop; oifname "wan" drop; }
+}
+"""
 
 
 def do(*command: str, text: str | None = None) -> str:
@@ -141,7 +146,7 @@ class Lan:
 
     def cut(self) -> None:
         """Nothing passes the router from now on."""
-        self.router.rules(CUT % ("forward", "forward"))
+        self.router.rules(CUT)
 
     def heal(self) -> None:
         """Undo ``cut``."""

@@ -7,6 +7,7 @@ import hashlib
 import os
 import re
 import socket
+import subprocess
 import sys
 import tempfile
 import time
@@ -57,6 +58,18 @@ class MachineProgram(ProgramProcess):
             )
             self._await_ready(notices)
         return self
+
+    def run(self, program: str, *arguments: str) -> str:
+        """Run another program beside it, in the same environment; its output."""
+        done = subprocess.run(
+            self.machine.command(str(PROGRAMS / program), *arguments),
+            env={**os.environ, **self._environment},
+            capture_output=True,
+            text=True,
+            timeout=STEP_S,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
 
 
 class Bootstrap(MachineProgram):
@@ -126,7 +139,7 @@ class Daemon(MachineProgram):
             return next((peer for peer in await client.identity.net_peers() if peer.node_id == node), None)
 
     async def path_becomes(self, other: Daemon, path: str | None, timeout_s: float = STEP_S) -> None:
-        """Wait until what goes to ``other`` goes by ``path``: ``direct``, ``relayed``, None for no session."""
+        """Wait until the session with ``other`` is ``direct`` or ``relayed``; None: until there is none."""
 
         async def is_so() -> bool:
             peer = await self.peer(other)
