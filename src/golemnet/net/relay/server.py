@@ -37,7 +37,8 @@ from golemnet.net.relay.messages import (
 PROTOCOL = "iroh-relay-v2"
 SIGNED_CONTEXT = "iroh-relay handshake v1 challenge signature"
 MAX_CLIENTS = 2000
-MAX_BYTES_A_SECOND = 32 * 1024 * 1024
+# In a second.
+ALLOWED_BYTES = 32 * 1024 * 1024
 AUTH_TIMEOUT_S = 5.0
 HEARTBEAT_S = 15.0
 STOP_TIMEOUT_S = 0.5
@@ -53,7 +54,7 @@ class Relay:
         bytes_a_second: what one client may send; a faster one is read more slowly.
     """
 
-    def __init__(self, max_clients: int = MAX_CLIENTS, bytes_a_second: int = MAX_BYTES_A_SECOND) -> None:
+    def __init__(self, max_clients: int = MAX_CLIENTS, bytes_a_second: int = ALLOWED_BYTES) -> None:
         self.clients: dict[bytes, RelayClient] = {}
         self.relayed_bytes = 0
         self.dropped = 0
