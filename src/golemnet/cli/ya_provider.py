@@ -7,26 +7,31 @@ from pathlib import Path
 from typing import Annotated
 
 from cyclopts import App, Parameter
+from msgspec.structs import replace
 
 from golemnet.cli.main import run_program
 from golemnet.cli.output import show_json, show_one, show_rows
+from golemnet.cli.ya_provider_access import app as access
+from golemnet.cli.ya_provider_options import AsJson, DataDir
 from golemnet.errors import GolemError
 from golemnet.provider import presets as preferences_file
 from golemnet.provider.journal import Journal
 from golemnet.provider.machine import Limits, sold, this_machine
-from golemnet.provider.presets import Preferences, Preset, checked
-from golemnet.provider.reports import history_rows, preset_rows, totals
+from golemnet.provider.presets import MOST_AGREEMENTS, Preferences, Preset, checked
+from golemnet.provider.reports import history_rows, isolation_facts, preset_rows, totals
+from golemnet.provider.rules import Rules, parse_hours
 from golemnet.provider.settings import AgentSettings, settings_from
+from golemnet.provider.standing import is_running, last_self_test
 
-DataDir = Annotated[Path | None, Parameter(name=["--data-dir", "-d"])]
-AsJson = Annotated[bool, Parameter(name="--json", negative="")]
 RECENT = 20
+ALWAYS = "always"
 
 app = App(name="ya-provider", help="Sell computation on the Golem Network.")
 preset = App(name="preset", help="Prices under a name.")
 config = App(name="config", help="Name, subnet and limits of this provider.")
 app.command(preset)
 app.command(config)
+app.command(access)
 app.command(config, name="settings")
 
 
@@ -51,7 +56,7 @@ def run(
 
 @app.command
 def status(*, data_dir: DataDir = None, json: AsJson = False) -> None:
-    """What is offered at which price, and what came of it.
+    """What is offered at which price and with which isolation, and what came of it.
 
     Args:
         data_dir: the agent's data (DATA_DIR).
@@ -60,7 +65,9 @@ def status(*, data_dir: DataDir = None, json: AsJson = False) -> None:
     settings = settings_from(data_dir=data_dir)
     preferences = _preferences(settings)
     records = Journal(settings.journal_file).records()
-    facts = {**_config(settings, preferences), **totals(records)}
+    isolation = isolation_facts(last_self_test(settings.self_test_file))
+    standing = {"agent": "running" if is_running(settings) else "not running", **isolation}
+    facts = {**standing, **_config(settings, preferences), **totals(records)}
     if json:
         show_json({**facts, "presets": preset_rows(preferences)})
         return
@@ -92,7 +99,8 @@ def profile(*, data_dir: DataDir = None, json: AsJson = False) -> None:
     """
     settings = settings_from(data_dir=data_dir)
     machine = this_machine(_existing(settings.data_dir))
-    offered = sold(machine, _preferences(settings).limits)
+    preferences = _preferences(settings)
+    offered = sold(machine, preferences.limits, preferences.max_agreements)
     rows = [
         {
             "what": what,
@@ -100,7 +108,7 @@ def profile(*, data_dir: DataDir = None, json: AsJson = False) -> None:
             "memory GiB": round(each.memory_gib, 1),
             "storage GiB": round(each.storage_gib, 1),
         }
-        for what, each in (("machine", machine), ("sold", offered))
+        for what, each in (("machine", machine), ("sold to each requestor", offered))
     ]
     show_rows(rows, as_json=json)
 
@@ -205,9 +213,13 @@ def set_config(
     threads: Annotated[int | None, Parameter(name=["--threads", "--cores"])] = None,
     memory_gib: Annotated[float | None, Parameter(name=["--memory-gib", "--memory"])] = None,
     storage_gib: Annotated[float | None, Parameter(name=["--storage-gib", "--disk"])] = None,
+    max_agreements: int | None = None,
+    hours: str | None = None,
+    only_when_idle: bool | None = None,
+    patience_minutes: float | None = None,
     data_dir: DataDir = None,
 ) -> None:
-    """Change name, subnet or limits; they hold from the agent's next start on.
+    """Change name, subnet, limits and times; they hold from the agent's next start on.
 
     Args:
         node_name: how others see this node.
@@ -215,6 +227,10 @@ def set_config(
         threads: processors that may be sold.
         memory_gib: memory that may be sold, in GiB.
         storage_gib: disk that may be sold, in GiB.
+        max_agreements: how many requestors to work for at once; they share the limits in equal parts.
+        hours: when to sell, like 22:00-06:00, local time; "always" for no limit.
+        only_when_idle: sell only while the machine has nothing else to do.
+        patience_minutes: how long running work may go on when the agent is told to end.
         data_dir: the agent's data (DATA_DIR).
     """
     settings = settings_from(data_dir=data_dir)
@@ -226,22 +242,47 @@ def set_config(
     )
     if any(limit is not None and limit <= 0 for limit in (threads, memory_gib, storage_gib)):
         raise GolemError("A limit must be more than nothing.")
-    changed = Preferences(
-        node_name or known.node_name, subnet or known.subnet, limits, known.presets, known.active
+    if max_agreements is not None and not 1 <= max_agreements <= MOST_AGREEMENTS:
+        raise GolemError(f"There can be 1 to {MOST_AGREEMENTS} agreements at once.")
+    changed = replace(
+        known,
+        node_name=node_name or known.node_name,
+        subnet=subnet or known.subnet,
+        limits=limits,
+        max_agreements=max_agreements or known.max_agreements,
+        patience_minutes=known.patience_minutes if patience_minutes is None else max(0.0, patience_minutes),
+        rules=_changed_rules(known.rules, hours, only_when_idle),
     )
     AgentSettings(settings.data_dir).apply(changed)
     _save(settings, changed)
 
 
+def _changed_rules(rules: Rules, hours: str | None, only_when_idle: bool | None) -> Rules:
+    if hours == ALWAYS:
+        hours = ""
+    elif hours is not None:
+        parse_hours(hours)
+    return replace(
+        rules,
+        hours=rules.hours if hours is None else hours,
+        only_when_idle=rules.only_when_idle if only_when_idle is None else only_when_idle,
+    )
+
+
 def _config(settings: AgentSettings, preferences: Preferences) -> dict[str, object]:
     effective = settings.apply(preferences)
-    offered = sold(this_machine(_existing(settings.data_dir)), preferences.limits)
+    machine = this_machine(_existing(settings.data_dir))
+    offered = sold(machine, preferences.limits, preferences.max_agreements)
     return {
         "node name": effective.node_name,
         "subnet": effective.subnet,
         "threads": offered.threads,
         "memory GiB": offered.memory_gib,
         "storage GiB": offered.storage_gib,
+        "max agreements": preferences.max_agreements,
+        "hours": preferences.rules.hours or ALWAYS,
+        "only when idle": preferences.rules.only_when_idle,
+        "patience minutes": preferences.patience_minutes,
     }
 
 

@@ -13,12 +13,14 @@ from golemnet.clock import Clock
 from golemnet.provider.bookkeeping import Bookkeeping
 from golemnet.provider.deal import IDLE_TIMEOUT, Deal
 from golemnet.provider.deals import Deals
+from golemnet.provider.door import Door
 from golemnet.provider.exe_units import Workshop
 from golemnet.provider.journal import Journal
 from golemnet.provider.offer import Seller
 from golemnet.provider.polling import POLL_S, follow, insist
 from golemnet.provider.presets import Preset
 from golemnet.provider.recovery import Recovery, approval
+from golemnet.provider.rules import Rules
 from golemnet.provider.settlement import Settlement
 from golemnet.provider.stall import Stall
 from golemnet.rest.activity import ProviderEvent
@@ -44,6 +46,8 @@ class Agent:
         seller: who we are and what we have.
         presets: what is offered.
         capacity: how many agreements at once.
+        rules: whom and when to serve.
+        patience: how long work may go on after a first request to end.
         idle_timeout: how long an agreement may go without an activity.
     """
 
@@ -54,31 +58,62 @@ class Agent:
     seller: Seller
     presets: Sequence[Preset]
     capacity: int = CAPACITY
+    rules: Rules = field(default_factory=Rules)
+    patience: timedelta = timedelta(0)
     idle_timeout: timedelta = IDLE_TIMEOUT
     _books: Bookkeeping = field(init=False)
     _deals: Deals = field(init=False)
+    _closing: asyncio.Task[None] = field(init=False)
 
     def __post_init__(self) -> None:
         self._books = Bookkeeping(self.client, self.journal, self.clock)
         self._deals = Deals(self.capacity, self._books.activity_failed)
 
     async def run(self, ready: asyncio.Event) -> None:
-        """Work until cancelled, then end what runs and send its invoices; ``ready`` once an offer is out."""
+        """Work until cancelled, then end what runs and send its invoices; ``ready`` once an offer is out.
+
+        When cancelled once, what runs is given ``patience`` to end by itself; nothing new is begun.
+        """
         since = self.clock.now()
         await Recovery(self.client, self.clock, self.journal, self._books).run()
+        work = asyncio.create_task(self._work(since, ready))
         try:
-            async with asyncio.TaskGroup() as group:
-                group.create_task(self._follow_activities(since))
-                group.create_task(self._follow_agreements(since))
-                group.create_task(self._follow_debit_notes(since))
-                group.create_task(Settlement(self.client, self.journal, self.clock).run(since))
-                for preset in self.presets:
-                    group.create_task(self._stall(preset).run(ready.set))
+            await asyncio.shield(work)
+        except asyncio.CancelledError:
+            await self._let_finish(work)
+            raise
         finally:
+            work.cancel()
+            await asyncio.gather(work, return_exceptions=True)
             await self._drain()
 
+    async def _work(self, since: datetime, ready: asyncio.Event) -> None:
+        door = Door(self.rules, self._deals, self.clock)
+        door.look()
+        async with asyncio.TaskGroup() as group:
+            self._closing = group.create_task(door.run())
+            group.create_task(self._follow_activities(since))
+            group.create_task(self._follow_agreements(since))
+            group.create_task(self._follow_debit_notes(since))
+            group.create_task(Settlement(self.client, self.journal, self.clock).run(since))
+            for preset in self.presets:
+                group.create_task(self._stall(preset).run(ready.set))
+
+    async def _let_finish(self, work: asyncio.Task[None]) -> None:
+        """Begin nothing new, and wait for what runs; a second cancellation ends this."""
+        if work.done() or not self._deals.count or not self.patience:
+            return
+        log.info(
+            "waiting for running work",
+            agreements=self._deals.count,
+            minutes=self.patience.total_seconds() / 60,
+        )
+        self._closing.cancel()
+        self._deals.shut()
+        await self._deals.finish(self.patience.total_seconds())
+
     def _stall(self, preset: Preset) -> Stall:
-        return Stall(self.client, self.clock, self.seller, preset, self._deals, self._begin)
+        return Stall(self.client, self.clock, self.seller, preset, self._deals, self._begin, self.rules)
 
     async def _begin(self, agreement: Agreement) -> None:
         deal = Deal(agreement, self.clock, self._books, self.workshop, self.idle_timeout)

@@ -43,11 +43,27 @@ class Deals:
         self._tasks: set[asyncio.Task[None]] = set()
         self._promised: dict[str, list[Happening]] = {}
         self.changed = asyncio.Event()
+        self.is_shut = False
+
+    @property
+    def count(self) -> int:
+        """How many agreements are in force, or being signed."""
+        return len(self._open) + len(self._promised)
 
     @property
     def is_full(self) -> bool:
-        """Whether there is no room for another agreement."""
-        return len(self._open) + len(self._promised) >= self._capacity
+        """Whether there is to be no other agreement: there is no room, or the door is shut."""
+        return self.is_shut or self.count >= self._capacity
+
+    def shut(self, is_shut: bool = True) -> None:
+        """Take no new agreements, or take them again; those in force are not touched."""
+        self.is_shut = is_shut
+        self.changed.set()
+
+    async def finish(self, timeout_s: float) -> None:
+        """Wait for the end of every agreement by itself, and of its paperwork."""
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=timeout_s)
 
     def promise(self, agreement_id: str) -> bool:
         """Keep room for an agreement that is being signed; False if there is none."""

@@ -53,18 +53,18 @@ def this_machine(storage: Path) -> Machine:
     )
 
 
-def sold(machine: Machine, limits: Limits) -> Machine:
-    """The part of ``machine`` that ``limits`` let be sold."""
-    memory = max(machine.memory_gib - RESERVED_MEMORY_GIB, machine.memory_gib / 2)
-    threads = min(limits.threads or machine.threads, machine.threads)
+def sold(machine: Machine, limits: Limits, shares: int = 1) -> Machine:
+    """The part of ``machine`` that ``limits`` let be sold to each of ``shares`` requestors at once."""
+    spare = max(machine.memory_gib - RESERVED_MEMORY_GIB, machine.memory_gib / 2)
+    memory = min(limits.memory_gib or spare, machine.memory_gib)
+    storage = min(limits.storage_gib or machine.storage_gib * STORAGE_SHARE, machine.storage_gib)
+    threads = max(1, min(limits.threads or machine.threads, machine.threads) // shares)
     return msgspec.structs.replace(
         machine,
         cores=min(machine.cores, threads),
         threads=threads,
-        memory_gib=_rounded(min(limits.memory_gib or memory, machine.memory_gib)),
-        storage_gib=_rounded(
-            min(limits.storage_gib or machine.storage_gib * STORAGE_SHARE, machine.storage_gib)
-        ),
+        memory_gib=_rounded(memory / shares),
+        storage_gib=_rounded(storage / shares),
     )
 
 

@@ -7,6 +7,7 @@ import fcntl
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 
 import structlog
@@ -21,6 +22,7 @@ from golemnet.provider.offer import Seller
 from golemnet.provider.polling import insist
 from golemnet.provider.presets import Preferences, Preset, load
 from golemnet.provider.settings import AgentSettings
+from golemnet.provider.standing import save_self_test
 from golemnet.rest.client import DEFAULT_API_URL, Client
 from golemnet.rest.payment import Account, InitAccount
 from golemnet.runtime.self_test import SelfTest, self_test
@@ -58,7 +60,18 @@ async def _open(
     )
     workshop = Workshop(settings.workshop, runtime, _unit_environment())
     seller = _seller(settings, preferences, tested, addresses)
-    return Agent(client, clock, Journal(settings.journal_file), workshop, seller, presets)
+    save_self_test(settings.self_test_file, tested)
+    return Agent(
+        client,
+        clock,
+        Journal(settings.journal_file),
+        workshop,
+        seller,
+        presets,
+        preferences.max_agreements,
+        rules=preferences.rules,
+        patience=timedelta(minutes=preferences.patience_minutes),
+    )
 
 
 def _seller(
@@ -67,7 +80,7 @@ def _seller(
     return Seller(
         node_name=preferences.node_name,
         subnet=preferences.subnet,
-        machine=sold(this_machine(settings.data_dir), preferences.limits),
+        machine=sold(this_machine(settings.data_dir), preferences.limits, preferences.max_agreements),
         isolation=str(tested.isolation),
         addresses=addresses,
     )

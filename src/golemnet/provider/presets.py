@@ -13,9 +13,11 @@ from golemnet.model.money import from_wei, parse_amount, to_wei
 from golemnet.model.names import CPU_COUNTER, DURATION_COUNTER
 from golemnet.model.pricing import LinearPricing
 from golemnet.provider.machine import Limits
+from golemnet.provider.rules import Rules, parse_hours
 
 DEFAULT_PRESET = "vm"
 SECONDS_PER_HOUR = 3600
+MOST_AGREEMENTS = 64
 
 
 class Preset(msgspec.Struct, frozen=True):
@@ -36,13 +38,20 @@ class Preset(msgspec.Struct, frozen=True):
 
 
 class Preferences(msgspec.Struct, frozen=True):
-    """All choices of the owner; each has a default that makes sense."""
+    """All choices of the owner; each has a default that makes sense.
+
+    ``max_agreements`` share what is sold in equal parts; ``patience_minutes`` is how long work that runs may
+    go on when the agent is told to end.
+    """
 
     node_name: str = ""
     subnet: str = "public"
     limits: Limits = msgspec.field(default_factory=Limits)
     presets: list[Preset] = msgspec.field(default_factory=lambda: [Preset(DEFAULT_PRESET)])
     active: list[str] = msgspec.field(default_factory=lambda: [DEFAULT_PRESET])
+    max_agreements: int = 1
+    patience_minutes: float = 0.0
+    rules: Rules = msgspec.field(default_factory=Rules)
 
     def preset(self, name: str) -> Preset:
         """The preset ``name``. Raises GolemError if there is none."""
@@ -94,6 +103,10 @@ def load(path: Path) -> Preferences:
         preferences = msgspec.json.decode(path.read_bytes(), type=Preferences)
         for preset in preferences.presets:
             checked(preset)
+        if preferences.rules.hours:
+            parse_hours(preferences.rules.hours)
+        if not 1 <= preferences.max_agreements <= MOST_AGREEMENTS:
+            raise ValueError(f"max_agreements is not between 1 and {MOST_AGREEMENTS}")
     except (msgspec.DecodeError, ValueError) as error:
         raise GolemError(
             f"The preferences in {path} cannot be read.", why=str(error), next_step="Mend or remove the file."

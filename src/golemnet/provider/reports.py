@@ -8,7 +8,9 @@ from decimal import Decimal
 
 from golemnet.provider.presets import Preferences
 from golemnet.provider.records import AgreementRecord
+from golemnet.provider.rules import Rules, kind_of
 from golemnet.provider.states import State
+from golemnet.runtime.self_test import SelfTest
 
 Cell = str | int | float | bool | Decimal | datetime | None
 Row = dict[str, Cell]
@@ -27,6 +29,19 @@ def preset_rows(preferences: Preferences) -> list[Row]:
         }
         for preset in preferences.presets
     ]
+
+
+def access_rows(rules: Rules) -> list[Row]:
+    """A row for each requestor or image that something was decided about."""
+    decided = [(name, "allowed") for name in rules.allowed] + [(name, "denied") for name in rules.denied]
+    return [{"kind": kind_of(name), "name": name, "access": access} for name, access in decided]
+
+
+def isolation_facts(tested: SelfTest | None) -> Row:
+    """Which isolation is sold, as the last start of the agent has found by running a command."""
+    if tested is None:
+        return {"runtime": None, "isolation": "not tested yet"}
+    return {"runtime": tested.driver, "isolation": tested.isolation or "none works here"}
 
 
 def history_rows(records: Iterable[AgreementRecord]) -> list[Row]:

@@ -39,6 +39,11 @@ class AgentSettings(msgspec.Struct, frozen=True):
         return self.data_dir / "lock"
 
     @property
+    def self_test_file(self) -> Path:
+        """What the agent's last self-test has found."""
+        return self.data_dir / "self-test.json"
+
+    @property
     def workshop(self) -> Path:
         """Where ExeUnits work."""
         return self.data_dir / "exe-unit"

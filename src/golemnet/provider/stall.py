@@ -15,6 +15,7 @@ from golemnet.provider.negotiation import BUSY, Counter, Refusal, answer, object
 from golemnet.provider.offer import Seller, offer_constraints, offer_properties
 from golemnet.provider.polling import POLL_S, follow, insist
 from golemnet.provider.presets import Preset
+from golemnet.provider.rules import Rules
 from golemnet.rest.client import Client
 from golemnet.rest.errors import ApiError, Gone, NotFound
 from golemnet.rest.market import Agreement, AgreementEvent, NegotiationEvent, Proposal, ProposalEvent
@@ -35,10 +36,18 @@ class Stall:
         preset: what it costs.
         deals: the agreements in force.
         begin: called with each agreement that both sides have signed.
+        rules: whom the owner serves.
     """
 
     def __init__(
-        self, client: Client, clock: Clock, seller: Seller, preset: Preset, deals: Deals, begin: Begin
+        self,
+        client: Client,
+        clock: Clock,
+        seller: Seller,
+        preset: Preset,
+        deals: Deals,
+        begin: Begin,
+        rules: Rules,
     ) -> None:
         self._client = client
         self._clock = clock
@@ -46,6 +55,7 @@ class Stall:
         self._preset = preset
         self._deals = deals
         self._begin = begin
+        self._rules = rules
         self._properties = offer_properties(seller, preset)
         self._signing: set[asyncio.Task[None]] = set()
 
@@ -114,8 +124,7 @@ class Stall:
             return
 
     async def _negotiate(self, offer_id: str, constraints: str, proposal: Proposal) -> None:
-        demand = flatten(proposal.properties)
-        reply = BUSY if self._deals.is_full else answer(demand, self._properties, self._clock.now())
+        reply = self._answer(proposal)
         try:
             match reply:
                 case Counter():
@@ -129,6 +138,13 @@ class Stall:
                     )
         except (ApiError, DaemonUnreachable) as error:
             log.info("proposal not answered", proposal_id=proposal.proposal_id, why=str(error))
+
+    def _answer(self, proposal: Proposal) -> Counter | Refusal:
+        if self._deals.is_full:
+            return BUSY
+        demand = flatten(proposal.properties)
+        unwanted = self._rules.objection(proposal.issuer_id, demand)
+        return Refusal(unwanted) if unwanted else answer(demand, self._properties, self._clock.now())
 
     def _sign_soon(self, agreement: Agreement) -> None:
         """Sign beside the poll: it takes as long as the requestor's node needs to confirm."""
@@ -158,8 +174,9 @@ class Stall:
             await self._deals.withdraw(agreement_id)
 
     def _objection(self, agreement: Agreement) -> str:
-        return objection(
-            flatten(agreement.demand.properties),
+        demand = flatten(agreement.demand.properties)
+        return self._rules.objection(agreement.demand.requestor_id, demand) or objection(
+            demand,
             flatten(agreement.offer.properties),
             LinearPricing.from_properties(self._properties),
             self._clock.now(),

@@ -75,6 +75,18 @@ def test_never_more_is_sold_than_there_is(threads, memory, storage, limits):
     assert 0 <= part.storage_gib <= storage
 
 
+@given(st.integers(1, 16), st.integers(1, 64))
+def test_several_at_once_share_what_one_would_get(threads, shares):
+    machine = Machine(
+        architecture="x86_64", cores=threads, threads=threads, memory_gib=16.0, storage_gib=100.0
+    )
+    whole, part = sold(machine, Limits()), sold(machine, Limits(), shares)
+    assert part.threads == max(1, threads // shares)
+    assert part.cores <= part.threads
+    assert part.memory_gib * shares <= whole.memory_gib
+    assert part.storage_gib * shares <= whole.storage_gib
+
+
 def test_this_machine_has_something_to_sell(tmp_path):
     part = sold(this_machine(tmp_path), Limits())
     assert part.threads >= part.cores >= 1
