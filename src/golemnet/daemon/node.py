@@ -20,6 +20,7 @@ from golemnet.daemon.routes import activity as activity_routes
 from golemnet.daemon.routes import gsb as gsb_routes
 from golemnet.daemon.routes import identity as identity_routes
 from golemnet.daemon.routes import market as market_routes
+from golemnet.daemon.routes import metrics as metrics_routes
 from golemnet.daemon.routes import net as net_routes
 from golemnet.daemon.routes import payment as payment_routes
 from golemnet.daemon.routes import vpn as vpn_routes
@@ -138,6 +139,7 @@ class Node:
             *payment_routes.routes(self.payments),
             *gsb_routes.routes(self.services),
             *net_routes.routes(self.network, self.settings.net_bootstrap),
+            *metrics_routes.routes(self.network),
             *vpn_routes.routes(self.networks),
         ]
 

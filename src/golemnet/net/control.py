@@ -7,9 +7,9 @@ import asyncio
 from iroh import BiStream, RecvStream
 
 from golemnet.net.errors import StreamBroken
-from golemnet.net.frames import AnyFrame, FrameBuffer, encode
+from golemnet.net.frames import AnyFrame, FrameBuffer, encode, kind_of
 from golemnet.net.iroh_binding import BINDING_ERRORS, reason_of
-from golemnet.net.traffic import Traffic, kind_of
+from golemnet.net.traffic import Traffic
 
 READ_BYTES = 256 * 1024
 MAX_WAITING_BYTES = 8 * 1024 * 1024

@@ -86,6 +86,12 @@ class Accepted(Frame, frozen=True, tag=8):
 
 AnyFrame = Hello | Call | Answer | Refused | Records | Ping | Pong | Open | Accepted
 
+
+def kind_of(frame: AnyFrame) -> str:
+    """The name under which a frame is counted: the method of a call or stream, else what it is."""
+    return frame.method if isinstance(frame, Call | Open) else type(frame).__name__.lower()
+
+
 _decoder = msgspec.msgpack.Decoder(AnyFrame)
 _encoder = msgspec.msgpack.Encoder()
 

@@ -18,6 +18,7 @@ from golemnet.net.errors import CallTimeout, Unreachable
 from golemnet.net.handlers import Handlers, check_size
 from golemnet.net.network import CallHandler, Link, Stream, StreamHandler
 from golemnet.net.pipe import pipe, serve_pipe
+from golemnet.net.traffic import Traffic
 
 
 class Faults:
@@ -86,6 +87,7 @@ class MemoryNode:
     def __init__(self, node_id: NodeId, network: MemoryNetwork) -> None:
         self.node_id = node_id
         self.handlers = Handlers()
+        self.traffic = Traffic()
         self._since = datetime.now(UTC)
         self._network = network
         self._tasks: set[asyncio.Task[Any]] = set()

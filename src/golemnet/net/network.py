@@ -14,6 +14,7 @@ from typing import Protocol
 import msgspec
 
 from golemnet.model.node_id import NodeId
+from golemnet.net.traffic import Traffic
 
 MAX_BODY_BYTES = 4 * 1024 * 1024
 """The largest body of a call or an answer, and the largest header of a stream."""
@@ -74,6 +75,7 @@ class Network(Protocol):
     """One node's view of all others."""
 
     node_id: NodeId
+    traffic: Traffic
 
     def handle(self, method: str, handler: CallHandler) -> None:
         """Answer calls of ``method`` by ``handler``; one handler a method."""

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import msgspec
 
-from golemnet.net.frames import AnyFrame, Call, Open
-
-# Peers choose the names of methods; what is above this is counted together.
+# Peers choose the names of methods: long ones are cut, and what is above this number is counted together.
 MAX_KINDS = 200
+MAX_KIND = 64
 OTHER = "other"
 
 
@@ -48,17 +47,13 @@ class Traffic:
             self._whole.count_received(kind, size, messages)
 
 
-def kind_of(frame: AnyFrame) -> str:
-    """Under which name a frame is counted."""
-    return frame.method if isinstance(frame, Call | Open) else type(frame).__name__.lower()
-
-
 def total(counts: dict[str, Count]) -> Count:
     """The sum over all kinds."""
     return Count(sum(each.messages for each in counts.values()), sum(each.bytes for each in counts.values()))
 
 
 def _add(counts: dict[str, Count], kind: str, messages: int, size: int) -> None:
+    kind = kind[:MAX_KIND]
     if kind not in counts and len(counts) >= MAX_KINDS:
         kind = OTHER
     counts.setdefault(kind, Count()).add(messages, size)
