@@ -24,6 +24,7 @@ from golemnet.requestor.tasks import Attempt, TaskStatus
 from golemnet.requestor.work_context import Work, WorkContext
 
 MAX_SHOWN = 60
+STOPPED = "The run was stopped."
 
 
 class Tasks:
@@ -96,7 +97,7 @@ class WorkerRun:
             self._give_back(str(error))
             raise
         except asyncio.CancelledError:
-            self._give_back("The run was stopped.")
+            self._give_back(STOPPED)
             raise
         # A worker that ends in the middle of a task has not done it.
         self._ended("The worker ended without accepting the task.")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from golemnet.errors import GolemError
 
 
@@ -20,7 +22,7 @@ class RemoteError(GolemError):
 class ShellFailed(GolemError):
     """A shell command has ended with another status than 0; ``result`` is what it came to."""
 
-    def __init__(self, what: str, *, result: object = None, **more: str) -> None:
+    def __init__(self, what: str, *, result: Any = None, **more: str) -> None:
         self.result = result
         super().__init__(what, **more)
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import base64
 import binascii
+import tempfile
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from golemnet.requestor.errors import CommandFailed
 from golemnet.requestor.session import CommandResult
-from golemnet.requestor.steps import Run, SendBytes, Step
+from golemnet.requestor.steps import DownloadFile, Run, SendBytes, Step
 from golemnet.requestor.task_queue import AnyTask
 from golemnet.requestor.work_context import Work
 from golemnet.requestor.worker import Tasks
@@ -28,6 +30,7 @@ MAX_BUNDLE = 1000
 # An argument of a program has at most 128 KiB; what is longer goes as a file.
 MAX_INLINE = 60_000
 MAX_OUTPUT_BYTES = 512 * 1024
+MORE = "more"
 MAX_SHOWN = 60
 
 
@@ -89,6 +92,8 @@ class FunctionBundle:
         self._tasks = tasks
         self._source = source
         self._at = at
+        self._lines: list[str] = []
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
 
     def begin(self) -> Work:
         """What the container lacks, and the calls."""
@@ -105,13 +110,33 @@ class FunctionBundle:
         arguments = ("-c", line, "python3", PROGRAM, function, str(CUT_S), HERE, calls)
         return Work([*steps, Run("/bin/sh", arguments, {}, MAX_OUTPUT_BYTES)])
 
-    def go_on(self, results: Sequence[CommandResult]) -> None:
-        """Judge what was done; what was cut off is for others."""
-        self._at.present |= {PROGRAM, f"{FOLDER}/{self._kind.function.key}"}
-        self._say(results[-1].stderr)
-        done = self._judge(results[-1].stdout)
-        for task in self._tasks[done:]:
+    def go_on(self, results: Sequence[CommandResult]) -> Work | None:
+        """Fetch what was too much for an output; judge what was done; what was cut off is for others."""
+        if self._folder is not None:
+            lines = [*self._lines, *self._fetched().splitlines()]
+        else:
+            self._at.present |= {PROGRAM, f"{FOLDER}/{self._kind.function.key}"}
+            self._say(results[-1].stderr)
+            lines = self._lines = results[-1].stdout.splitlines()[1:]
+            if lines and lines[-1] == MORE:
+                lines.pop()
+                return self._fetch()
+        done = self._judge(lines)
+        for task in reversed(self._tasks[max(done, 1) :]):
             self._source.put_back(task)
+        if not done:
+            self._tasks[0].reject_task("The provider has sent no result.")
+        return None
+
+    def _fetch(self) -> Work:
+        self._folder = tempfile.TemporaryDirectory(prefix="golem-results-")
+        return Work([DownloadFile(f"{FOLDER}/results", Path(self._folder.name) / "results")])
+
+    def _fetched(self) -> str:
+        assert self._folder is not None
+        text = (Path(self._folder.name) / "results").read_text()
+        self._folder.cleanup()
+        return text
 
     def failed(self, error: Exception) -> None:
         """The interpreter was ended by a call: that call has failed, and those after it were not begun."""
@@ -125,16 +150,19 @@ class FunctionBundle:
                 next_step=f"Use an image with Python {HERE}, or run the script with Python {found}.",
             )
         self._at.present.clear()
-        done = self._judge(error.stdout)
-        for task in reversed(self._tasks[done + 1 :]):
+        lines = error.stdout.splitlines()[1:]
+        done = self._judge(lines)
+        # whether a call whose line is in the file was done cannot be known
+        unknown = len(self._tasks) if MORE in lines else done + 1
+        for task in reversed(self._tasks[unknown:]):
             self._source.put_back(task)
-        if done < len(self._tasks):
-            self._tasks[done].reject_task(f"It has ended the interpreter. {error.stderr[-300:]}".strip())
+        for task in self._tasks[done:unknown]:
+            task.reject_task(f"It has ended the interpreter. {error.stderr[-300:]}".strip())
 
-    def _judge(self, output: str) -> int:
+    def _judge(self, lines: Sequence[str]) -> int:
         """How many calls have an outcome."""
         done = 0
-        for line in output.splitlines()[1:]:
+        for line in lines:
             fields = line.split(" ")
             if len(fields) != 4 or fields[0] != str(done) or done == len(self._tasks):
                 break

@@ -15,6 +15,7 @@ from golemnet.errors import GolemError
 from golemnet.requestor.buyer import Buyer, checked
 from golemnet.requestor.events import Consumer, Event, TaskRetried
 from golemnet.requestor.strategies import CheapestFirst, DummyMS, MarketStrategy
+from golemnet.requestor.worker import STOPPED
 from golemnet.sdk.calls import Call, Kind, Outcome
 from golemnet.sdk.commands import CommandKind, Finished, OneCommand
 from golemnet.sdk.costs import Book, CostReport, Estimate, estimate
@@ -250,7 +251,7 @@ class Golem:
         return Pool(self._buyer, market, workers, self._banned, self._book.note)
 
     def _hear(self, event: Event) -> None:
-        if isinstance(event, TaskRetried):
+        if isinstance(event, TaskRetried) and event.problem != STOPPED:
             self._book.note_failure(event.provider_id, event.provider_name)
         self._consume(event)
 

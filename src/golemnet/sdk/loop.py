@@ -6,7 +6,8 @@ and CALLS are pickled arguments, base64, or ``@`` and a file with one such line 
 The first use leaves a process behind that keeps what was imported; later uses hand it their calls and their
 outputs. A line of the output is for one call: its number, its seconds, and ``ok`` with the pickled result or
 ``error`` with the pickled exception and the text of its traceback. A call without a line was not begun, or
-has taken the process with it.
+has taken the process with it. Lines that would be too much for an output are in the file ``results``; the
+output ends with ``more`` then.
 """
 
 import os
@@ -14,6 +15,7 @@ import socket
 import sys
 
 FOLDER = os.path.dirname(os.path.abspath(__file__))
+ROOM = 300_000
 SOCKET = os.path.join(FOLDER, "socket")
 CLOUDPICKLE = "@CLOUDPICKLE@"
 
@@ -96,12 +98,20 @@ def do_all(function, limit, calls, functions, results):
         with open(calls[1:]) as file:
             calls = file.read()
     began = time.monotonic()
+    room = ROOM
     for number, call in enumerate(calls.split()):
         if number and time.monotonic() - began > limit:
             break
         start = time.monotonic()
         kind, outcome = do(function, call, functions)
         line = f"{number} {time.monotonic() - start:.6f} {kind} {outcome}\n"
+        if room > 0:
+            room -= len(line)
+            if room <= 0:
+                # the rest is too much for an output: it is fetched as a file
+                results.write(b"more\n")
+                results.flush()
+                results = open(os.path.join(FOLDER, "results"), "wb")  # noqa: SIM115
         results.write(line.encode())
         results.flush()
 

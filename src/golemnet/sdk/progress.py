@@ -23,6 +23,7 @@ from golemnet.requestor.events import (
     WorkerSaid,
 )
 from golemnet.requestor.summary import describe
+from golemnet.requestor.worker import STOPPED
 from golemnet.sdk.costs import CostReport
 
 IMPORTANT = (
@@ -60,7 +61,7 @@ class Notes:
             self._done += 1
         elif isinstance(event, AgreementSigned):
             self._providers.add(event.provider_id)
-        elif isinstance(event, IMPORTANT):
+        elif isinstance(event, IMPORTANT) and getattr(event, "problem", "") != STOPPED:
             self._tell(event)
         if isinstance(event, RunEnded):
             self.close()

@@ -10,6 +10,7 @@ import io
 import pickle
 import sys
 from collections.abc import Collection, Sequence
+from enum import Enum
 from types import ModuleType
 from typing import Any, Final
 
@@ -94,12 +95,18 @@ def _numpy(module: str, name: str) -> Any:
 
 
 def _own_class(module: str, name: str) -> type | None:
-    """A class that is defined in a module of the script; a name that was imported there does not count."""
+    """A data class that is defined in a module of the script; a name that was imported there does not count."""
     found: Any = sys.modules.get(module)
     for part in name.split("."):
         found = getattr(found, part, None)
     is_own = isinstance(found, type) and found.__module__ == module and found.__qualname__ == name
-    return found if is_own else None
+    return found if is_own and _is_for_data(found) else None
+
+
+def _is_for_data(found: type) -> bool:
+    """Whether it is made to hold values; the constructor of any other class may do what it likes."""
+    marks = ("__dataclass_fields__", "__struct_fields__", "__attrs_attrs__", "__pydantic_fields__")
+    return issubclass(found, BaseException | Enum | tuple) or any(hasattr(found, mark) for mark in marks)
 
 
 def _refused(module: str, name: str) -> CannotTravel:

@@ -59,7 +59,7 @@ class Replicas(msgspec.Struct, frozen=True):
 
     def _agreed(self, outcomes: list[Outcome]) -> Outcome | None:
         for one in outcomes:
-            if sum(self._same(one, other) for other in outcomes) >= self.count:
+            if sum(one is other or self._same(one, other) for other in outcomes) >= self.count:
                 return one
         return None
 

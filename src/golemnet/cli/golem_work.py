@@ -1,0 +1,176 @@
+"""``golem run`` and ``golem map``: commands on other people's machines, as one-liners."""
+
+from __future__ import annotations
+
+import asyncio
+import shlex
+import sys
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
+
+from golemnet.cli.output import show_error
+from golemnet.errors import GolemError
+
+if TYPE_CHECKING:
+    from golemnet.sdk.commands import Finished
+    from golemnet.sdk.golem import Golem
+
+Flag = Parameter(negative="")
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class Terms:
+    """What is bought, and for how much.
+
+    Args:
+        image: small, python, a tag or a hash.
+        budget: GLM for everything; never exceeded.
+        max_price: GLM for an hour of a machine, at most.
+        retries: how often a command goes to another machine when one is lost.
+        timeout: minutes for everything.
+        output: the folder for files that commands make.
+        subnet: the part of the market (default: YAGNA_SUBNET).
+    """
+
+    image: Annotated[str, Parameter(name=["--image", "-i"])] = "python"
+    budget: Annotated[float, Parameter(name=["--budget", "-b"])] = 1.0
+    max_price: float | None = None
+    retries: int = 3
+    timeout: float = 60.0
+    output: Annotated[Path, Parameter(name=["--output", "-o"])] = Path(".")
+    subnet: str | None = None
+
+
+USUAL = Terms()
+
+
+def run(
+    *command: Annotated[str, Parameter(allow_leading_hyphen=True)],
+    file: Annotated[list[Path] | None, Parameter(name=["--file", "-f"], negative="")] = None,
+    terms: Terms = USUAL,
+) -> None:
+    """Run one command on another machine: golem run -- python3 -c 'print(1)'.
+
+    Its output is printed, the files that it makes are fetched, and its status is the status of this.
+
+    Args:
+        command: a program and its arguments; a single text is a shell command.
+        file: a file to send; may be given more than once.
+        terms: what is bought.
+    """
+    if not command:
+        raise GolemError("There is no command.", next_step="golem run -- python3 -c 'print(1)'")
+    text = command[0] if len(command) == 1 else shlex.join(command)
+    finished = asyncio.run(_run(text, file or [], terms))
+    _print(finished)
+    sys.exit(finished.status)
+
+
+def map(
+    command: str,
+    /,
+    *items: str,
+    workers: Annotated[int, Parameter(name=["--workers", "-w"])] = 5,
+    replicas: int = 1,
+    unordered: Annotated[bool, Flag] = False,
+    json: Annotated[bool, Parameter(name="--json", negative="")] = False,
+    terms: Terms = USUAL,
+) -> None:
+    """Run a command for each item: golem map 'convert {} {.}.png' *.jpg.
+
+    {} is the item, {.} the item without its extension. Items that are files are sent; files that commands
+    make are fetched. Status 1 if a command has failed.
+
+    Args:
+        command: a shell command.
+        items: files or texts; lines of the standard input if there are none.
+        workers: machines at once.
+        replicas: so many machines must agree on each output.
+        unordered: print as they are done, not in the order of the items.
+        json: a line of JSON for each item.
+        terms: what is bought.
+    """
+    work = _map(command, items, workers, {"replicas": replicas, "ordered": not unordered}, terms, json)
+    sys.exit(1 if asyncio.run(work) else 0)
+
+
+async def _run(command: str, files: Sequence[Path], terms: Terms) -> Finished:
+    from golemnet.sdk.errors import ShellFailed
+
+    async with _golem(terms, 1, 1) as golem:
+        try:
+            return await golem.run(command, files, output=terms.output)
+        except ShellFailed as error:
+            return error.result
+
+
+async def _map(
+    command: str, items: Sequence[str], workers: int, options: Any, terms: Terms, as_json: bool
+) -> int:
+    """How many commands have failed."""
+    failed = 0
+    async with _golem(terms, workers, len(items) or None) as golem:
+        found = golem.map(command, items or _lines(), output=terms.output, return_exceptions=True, **options)
+        async for each in found:
+            failed += not _show(each, as_json)
+    return failed
+
+
+def _show(found: Any, as_json: bool) -> bool:
+    """Print what a command has come to; whether it went well."""
+    import msgspec
+
+    from golemnet.sdk.commands import Finished
+    from golemnet.sdk.errors import ShellFailed
+
+    finished = found.result if isinstance(found, ShellFailed) else found
+    if isinstance(finished, GolemError):
+        show_error(finished)
+        return False
+    assert isinstance(finished, Finished)
+    if as_json:
+        print(msgspec.json.encode(finished).decode(), flush=True)
+    else:
+        _print(finished)
+    return finished.status == 0
+
+
+def _print(finished: Finished) -> None:
+    sys.stdout.write(finished.stdout)
+    sys.stdout.flush()
+    sys.stderr.write(finished.stderr)
+
+
+async def _lines() -> AsyncIterator[str]:
+    """Lines of the standard input, as they come."""
+    while line := await asyncio.to_thread(sys.stdin.readline):
+        yield line.rstrip("\n")
+
+
+@asynccontextmanager
+async def _golem(terms: Terms, workers: int, total: int | None) -> AsyncIterator[Golem]:
+    from golemnet.sdk.commands import check_output
+    from golemnet.sdk.golem import Golem
+    from golemnet.sdk.progress import Notes
+
+    check_output(terms.output)
+    notes = Notes()
+    notes.total = total
+    async with Golem(
+        terms.budget,
+        image=terms.image,
+        workers=workers,
+        retries=terms.retries,
+        timeout=timedelta(minutes=terms.timeout),
+        max_price=terms.max_price,
+        subnet_tag=terms.subnet,
+        event_consumer=notes,
+    ) as golem:
+        yield golem

@@ -1,0 +1,266 @@
+"""Functions and commands through the real engine: results, failures, other providers, bounded reading."""
+
+import asyncio
+import dataclasses
+import os
+import sys
+
+import pytest
+
+from golemnet.requestor.errors import TaskFailed
+from golemnet.requestor.events import ProviderDisagreed
+from golemnet.sdk import functions
+from golemnet.sdk.errors import (
+    CannotTravel,
+    NoAgreement,
+    RemoteError,
+    RemoteTraceback,
+    ShellFailed,
+    WrongPython,
+)
+
+
+@dataclasses.dataclass
+class Point:
+    x: int
+
+
+def square(x):
+    return x * x
+
+
+def failing(x):
+    if x == 2:
+        raise ValueError("two is bad")
+    return x
+
+
+def deadly(x):
+    if x == 2:
+        os._exit(9)
+    return x
+
+
+async def collect(results):
+    async with asyncio.timeout(30):
+        return [each async for each in results]
+
+
+async def test_results_come_in_order(shop):
+    async with shop.golem(workers=2) as golem:
+        assert await collect(golem.map(square, range(300))) == [x * x for x in range(300)]
+    # many calls share a batch, or a batch for each would have been sent
+    assert len(shop.containers.batches) < 100
+
+
+async def test_a_call_of_several_arguments_and_a_single_one(shop):
+    async with shop.golem(workers=1) as golem:
+        assert await collect(golem.starmap(pow, [(2, 3), (3, 2)])) == [8, 9]
+        assert await golem.submit(int, "11", base=2) == 3
+        assert await golem.submit(Point, 5) == Point(5)
+
+
+async def test_an_exception_comes_back_as_it_is_and_ends_the_map(shop):
+    async with shop.golem(workers=1) as golem:
+        with pytest.raises(ValueError, match="two is bad") as caught:
+            await collect(golem.map(failing, range(5)))
+    assert isinstance(caught.value.__cause__, RemoteTraceback)
+    assert "in failing" in str(caught.value.__cause__)
+
+
+async def test_exceptions_may_be_results(shop):
+    async with shop.golem(workers=1) as golem:
+        found = await collect(golem.map(failing, range(4), return_exceptions=True))
+    assert [str(each) for each in found] == ["0", "1", "two is bad", "3"]
+
+
+async def test_a_call_that_kills_the_interpreter_fails_alone(shop):
+    async with shop.golem(workers=2, retries=1) as golem:
+        found = await collect(golem.map(deadly, range(6), return_exceptions=True))
+        line = golem.report().providers
+    assert [x for x in found if not isinstance(x, TaskFailed)] == [0, 1, 3, 4, 5]
+    assert "ended the interpreter" in str(found[2])
+    assert sum(each.failed for each in line) == 2
+
+
+async def test_a_lost_provider_s_calls_go_elsewhere(shop):
+    shop.market.leaving = ("ann",)
+    shop.containers.fate = lambda provider, command: "lost" if provider == "ann" else "ok"
+    async with shop.golem(workers=2) as golem:
+        assert await collect(golem.map(square, range(50))) == [x * x for x in range(50)]
+    assert "ann" in shop.containers.created
+
+
+async def test_what_verify_refuses_is_done_elsewhere(shop):
+    refused = []
+
+    def verify(item, result):
+        if not refused:
+            refused.append(item)
+            return False
+        return result == item * item
+
+    async with shop.golem(workers=1) as golem:
+        assert await collect(golem.map(square, [3], verify=verify)) == [9]
+    providers = [provider for provider, _ in shop.containers.runs()]
+    assert len(providers) == len(set(providers)) == 2
+
+
+async def test_what_is_always_refused_fails_after_the_retries(shop):
+    async with shop.golem(workers=1, retries=2) as golem:
+        with pytest.raises(TaskFailed, match="failed 3 times") as caught:
+            await collect(golem.map(square, [3], verify=lambda item, result: 1 / 0))
+    assert "ZeroDivisionError" in str(caught.value)
+
+
+def lie(shop, who, value):
+    """Let a provider answer each call with the pickle of ``value``."""
+    import base64
+    import pickle
+
+    body = base64.b64encode(pickle.dumps(value)).decode()
+    output = f"python {sys.version_info[0]}.{sys.version_info[1]}\n0 0.1 ok {body}\n"
+    shop.containers.fate = lambda provider, command: output if provider in who and "run" in command else "ok"
+
+
+async def test_replicas_find_who_lies(shop):
+    lie(shop, {"bob"}, 10)
+    shop.containers.first = "bob"
+    async with shop.golem(workers=3) as golem:
+        assert await collect(golem.map(square, range(20, 32), replicas=2)) == [x * x for x in range(20, 32)]
+        before = [provider for provider, _ in shop.containers.runs()].count("bob")
+        assert await collect(golem.map(square, range(4), replicas=2)) == [0, 1, 4, 9]
+    liars = [event for event in shop.events if isinstance(event, ProviderDisagreed)]
+    assert liars
+    assert {(each.provider_name, each.result) for each in liars} == {("bob", "10")}
+    assert [provider for provider, _ in shop.containers.runs()].count("bob") == before, (
+        "who lies is asked no more"
+    )
+
+
+async def test_nobody_agrees(shop):
+    async with shop.golem(workers=3, retries=0) as golem:
+        with pytest.raises(NoAgreement, match="3 providers do not agree"):
+            await collect(golem.map(square, [3], replicas=2, agree=lambda one, other: False))
+
+
+async def test_a_stranger_s_result_is_not_run(shop):
+    class Evil:
+        def __reduce__(self):
+            return (os.system, ("touch owned",))
+
+    lie(shop, {"ann", "bob", "cid"}, Evil())
+    async with shop.golem(workers=1) as golem:
+        with pytest.raises(CannotTravel, match="not taken from strangers"):
+            await collect(golem.map(square, [3]))
+
+
+async def test_a_provider_that_sends_nothing_is_one_that_fails(shop):
+    shop.containers.fate = lambda provider, command: "python 3.11\n" if "run" in command else "ok"
+    async with shop.golem(workers=1, retries=1) as golem:
+        with pytest.raises(TaskFailed, match="no result"):
+            await collect(golem.map(square, [3]))
+
+
+async def test_another_python_ends_the_run_at_once(shop, monkeypatch):
+    monkeypatch.setattr(functions, "HERE", "2.7")
+    async with shop.golem(workers=1) as golem:
+        with pytest.raises(WrongPython, match=r"and this is Python 2\.7"):
+            await collect(golem.map(square, [3]))
+    assert len(shop.containers.batches) == 1
+
+
+async def test_large_arguments_and_results_travel_as_files(shop):
+    async with shop.golem(workers=1) as golem:
+        found = await collect(golem.map(bytes.upper, [b"a" * size for size in (10, 200_000, 900_000)]))
+    assert [len(each) for each in found] == [10, 200_000, 900_000]
+    assert set(b"".join(found)) == {ord("A")}
+
+
+class Unreadable(Exception):
+    def __init__(self, one, two):
+        super().__init__(one)
+
+
+def strange():
+    raise Unreadable(1, 2)
+
+
+async def test_an_exception_that_cannot_be_read_is_told_as_text(shop):
+    async with shop.golem(workers=1) as golem:
+        with pytest.raises(RemoteError, match="Unreadable: 1"):
+            await golem.submit(strange)
+
+
+async def test_what_a_function_prints_is_heard_and_is_no_result(shop):
+    async with shop.golem(workers=1) as golem:
+        assert await golem.submit(print, "hello") is None
+    assert [event.text for event in shop.events if hasattr(event, "text")] == ["hello"]
+
+
+async def test_reading_goes_no_further_than_the_window(shop):
+    read = []
+
+    def endless():
+        number = 0
+        while True:
+            read.append(number)
+            yield number
+            number += 1
+
+    async with shop.golem(workers=1) as golem:
+        results = golem.map(square, endless(), window=10)
+        assert [await anext(results) for _ in range(30)] == [x * x for x in range(30)]
+        await results.aclose()
+    assert len(read) <= 41
+
+
+async def test_an_asynchronous_source_and_its_exception(shop):
+    async def source():
+        yield 1
+        yield 2
+        raise LookupError("no more")
+
+    async with shop.golem(workers=1) as golem:
+        results = golem.map(square, source())
+        assert [await anext(results), await anext(results)] == [1, 4]
+        with pytest.raises(LookupError, match="no more"):
+            await anext(results)
+
+
+async def test_workers_stay_for_the_next_map(shop):
+    async with shop.golem(workers=1) as golem:
+        await collect(golem.map(square, range(3)))
+        await collect(golem.map(failing, range(2)))
+    assert len(shop.containers.created) == 1
+
+
+async def test_commands_take_files_and_bring_files(shop):
+    source = shop.folder / "my text.txt"
+    source.write_text("hello\n")
+    async with shop.golem(workers=1) as golem:
+        [found] = await collect(
+            golem.map("cat {} {} > {.}.twice; echo made {.}", [source], output=shop.folder / "out")
+        )
+    assert (found.status, found.stdout) == (0, "made my text\n")
+    [made] = found.files
+    assert made.read_text() == "hello\nhello\n"
+    assert made == shop.folder / "out" / "my text.twice"
+
+
+async def test_a_failing_command_says_how(shop):
+    async with shop.golem(workers=1) as golem:
+        with pytest.raises(ShellFailed, match="status 7") as caught:
+            await golem.run("echo out; echo wrong >&2; exit 7")
+    assert (caught.value.result.stdout, caught.value.result.stderr) == ("out\n", "wrong\n")
+
+
+async def test_items_are_no_shell_code(shop):
+    async with shop.golem(workers=1) as golem:
+        [found] = await collect(golem.map("echo {}", ["$(id); `id` 'x'"]))
+    assert found.stdout == "$(id); `id` 'x'\n"
+
+
+async def test_a_closed_golem_says_so(shop):
+    with pytest.raises(Exception, match="is not open"):
+        await collect(shop.golem().map(square, [1]))
