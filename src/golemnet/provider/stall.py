@@ -1,4 +1,8 @@
-"""One offer on the market: published while there is room, negotiated, turned into agreements."""
+"""One offer on the market: published while there is room, negotiated, turned into an agreement.
+
+A demand meets an offer once, so each agreement needs an offer of its own: while there is room for more, the
+next is published, and the same requestor can buy again.
+"""
 
 from __future__ import annotations
 
@@ -58,6 +62,7 @@ class Stall:
         self._rules = rules
         self._properties = offer_properties(seller, preset)
         self._signing: set[asyncio.Task[None]] = set()
+        self._is_sold = False
 
     async def run(self, published: Callable[[], None]) -> None:
         """Offer for ever; ``published`` is called each time that the offer is on the market."""
@@ -69,6 +74,7 @@ class Stall:
                 self._clock,
                 lambda text=constraints: self._client.market.subscribe_offer(self._properties, text),
             )
+            self._is_sold = False
             log.info("offer published", offer_id=offer_id, preset=self._preset.name)
             published()
             await self._attend(offer_id, constraints)
@@ -93,8 +99,8 @@ class Stall:
             self._say_why_over(talk.exception())
 
     async def _sold(self) -> None:
-        """Return when there is no room any more, and all that was being signed is decided."""
-        while not (self._deals.is_full and not self._signing):
+        """Return when it is sold or there is no room any more, and all that was being signed is decided."""
+        while self._signing or not (self._is_sold or self._deals.is_full):
             self._deals.changed.clear()
             await self._deals.changed.wait()
 
@@ -168,6 +174,7 @@ class Stall:
                 return
             await self._client.market.approve_agreement(agreement_id)
             await self._begin(agreement)
+            self._is_sold = True
         except (ApiError, DaemonUnreachable) as error:
             log.warning("agreement not signed", agreement_id=agreement_id, why=str(error))
         finally:
