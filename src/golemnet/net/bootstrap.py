@@ -35,7 +35,10 @@ class BootstrapAddress(msgspec.Struct, frozen=True):
         """Its ``ip:port``, asked of the system's resolver. Raises OSError for an unknown name."""
         loop = asyncio.get_running_loop()
         host = self.host.removeprefix("[").removesuffix("]")
-        found = await loop.getaddrinfo(host, self.port, type=socket.SOCK_DGRAM)
+        try:
+            found = await loop.getaddrinfo(host, self.port, type=socket.SOCK_DGRAM)
+        except UnicodeError as error:
+            raise OSError(f"{host[:80]!r} is not the name of a machine") from error
         return [_written(str(place[0]), self.port) for *_, place in found]
 
 

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import structlog
 from iroh import Endpoint, HomeRelayCallback, RelayConfig
 
+from golemnet.net.iroh_binding import BINDING_ERRORS, reason_of
 from golemnet.net.records import check_relay_url
 
 MAX_RELAYS = 8
@@ -59,17 +60,24 @@ class HomeRelay:
         watch = endpoint.watch_home_relay(_Stirs(stirred))
         try:
             while True:
-                url = await self._one_that_answers()
-                await endpoint.insert_relay(RelayConfig(url=url))
-                self.current = url
-                log.info("relay chosen", url=url)
-                await self._while_it_answers(url, stirred)
-                log.info("relay lost", url=url)
-                self._give_up(url)
-                await endpoint.remove_relay(url)
+                await self._stay_at(await self._one_that_answers(), endpoint, stirred)
         finally:
             self.current = ""
             await watch.stop()
+
+    async def _stay_at(self, url: str, endpoint: Endpoint, stirred: asyncio.Event) -> None:
+        try:
+            await endpoint.insert_relay(RelayConfig(url=url))
+        except BINDING_ERRORS as error:
+            log.info("relay not taken", url=url, why=reason_of(error))
+            self._urls.remove(url)
+            return
+        self.current = url
+        log.info("relay chosen", url=url)
+        await self._while_it_answers(url, stirred)
+        log.info("relay lost", url=url)
+        self._give_up(url)
+        await endpoint.remove_relay(url)
 
     async def _one_that_answers(self) -> str:
         while True:
@@ -104,7 +112,8 @@ async def answers(url: str) -> bool:
     try:
         async with asyncio.timeout(PROBE_TIMEOUT_S):
             _, writer = await asyncio.open_connection(parts.hostname, parts.port or PORTS[parts.scheme])
-    except (OSError, TimeoutError):
+    except (OSError, TimeoutError, ValueError):
+        # ValueError: the name is none that can be looked up.
         return False
     writer.close()
     return True

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from iroh import SecretKey
+from net_parts import HOST, running_node, running_relay, url_of
 
 from golemnet.clock import SystemClock
 from golemnet.model.keys import NodeKey
@@ -18,8 +19,6 @@ from golemnet.net.relay import messages
 from golemnet.net.relay.blake3 import derive_key
 from golemnet.net.relay.server import PROTOCOL, SIGNED_CONTEXT, Relay
 
-ANY = "127.0.0.1:0"
-HOST = "127.0.0.1"
 # From the official test vectors: their context, and material of 0, 1, 2, ... bytes.
 CONTEXT = "BLAKE3 2019-12-27 16:29:52 test vectors context"
 VECTORS = {
@@ -44,40 +43,6 @@ def test_any_bytes_are_understood_or_refused(data: bytes):
             read(data)
         except ValueError:
             pass
-
-
-@asynccontextmanager
-async def running_relay(port: int = 0, **more):
-    relay, ready = Relay(**more), asyncio.Event()
-    task = asyncio.create_task(relay.run(HOST, port, ready))
-    await asyncio.wait_for(ready.wait(), 5)
-    try:
-        yield relay
-    finally:
-        task.cancel()
-        await asyncio.wait({task}, timeout=5)
-
-
-def url_of(relay: Relay) -> str:
-    return f"http://{HOST}:{relay.port}"
-
-
-@asynccontextmanager
-async def running_node(*relays: str):
-    key = NodeKey.generate()
-    network, ready = IrohNetwork(key, ANY, [], SystemClock(), relays), asyncio.Event()
-
-    async def echo(caller, body):
-        return body
-
-    network.handle("echo", echo)
-    task = asyncio.create_task(network.run(ready))
-    await asyncio.wait_for(ready.wait(), 5)
-    try:
-        yield network, key
-    finally:
-        task.cancel()
-        await asyncio.wait({task}, timeout=5)
 
 
 async def reached_by(network: IrohNetwork, relay: str) -> None:
