@@ -24,6 +24,14 @@ def accepted_total(claims: Iterable[Claim]) -> Decimal:
     return invoices[0] if invoices else sum(_highest_notes(accepted).values(), ZERO)
 
 
+def promised(claims: Iterable[Claim], orders: Iterable[Order]) -> Decimal:
+    """What an agreement takes from its allocations: what was accepted, or ordered if that is more.
+
+    It is more when the invoice asks for less than the debit notes whose payment was ordered before.
+    """
+    return max(accepted_total(claims), sum((order.amount for order in orders), ZERO))
+
+
 def claimed_total(claims: Iterable[Claim]) -> Decimal:
     """What the provider has asked for in an agreement, accepted or not."""
     live = [claim for claim in claims if claim.state not in (State.REJECTED, State.CANCELLED)]

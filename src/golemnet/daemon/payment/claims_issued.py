@@ -110,9 +110,11 @@ class IssuedClaims:
                 self._tidings.tell(connection, claim.recipient_id, CLAIM, claim.id, claim.signed)
 
         await self._database.write(write, durable=True)
-        await self._await_delivery(kind, claim_id, timeout_s)
+        claim = await self._await_delivery(kind, claim_id, timeout_s)
+        if claim.state == State.REJECTED:
+            raise Conflict(f"The requestor has refused it: {(claim.rejection or {}).get('message', '')}")
 
-    async def _await_delivery(self, kind: str, claim_id: str, timeout_s: float) -> None:
+    async def _await_delivery(self, kind: str, claim_id: str, timeout_s: float) -> Claim:
         async def look() -> Claim | None:
             claim = await self._database.read(lambda connection: claim_store.get(connection, kind, claim_id))
             return None if claim.state == State.ISSUED else claim
@@ -124,17 +126,20 @@ class IssuedClaims:
                 next_step="It is sent as soon as the requestor's node is there.",
                 id=claim_id,
             )
-        if claim.state == State.REJECTED:
-            raise Conflict(f"The requestor has refused it: {(claim.rejection or {}).get('message', '')}")
+        return claim
 
     async def cancel(self, kind: str, claim_id: str, timeout_s: float) -> None:
         """Withdraw a claim that is not accepted.
 
         Raises:
             Conflict: it is accepted or settled.
-            GatewayTimeout: the requestor does not answer; nothing has changed.
+            GatewayTimeout: the requestor does not answer. A claim that it has is unchanged; one that is still
+                under way is cancelled as soon as the requestor is there.
         """
         claim = await self._database.read(lambda connection: self._own(connection, kind, claim_id))
+        if claim.state == State.ISSUED:
+            await self._cancel_behind_it(claim)
+            claim = await self._await_delivery(kind, claim_id, timeout_s)
         if claim.state in (State.RECEIVED, State.REJECTED):
             await self._ask_to_cancel(claim, timeout_s)
         now = self._clock.now()
@@ -145,11 +150,21 @@ class IssuedClaims:
 
         await self._database.write(write)
 
-    async def _ask_to_cancel(self, claim: Claim, timeout_s: float) -> None:
+    async def _cancel_behind_it(self, claim: Claim) -> None:
+        """Send the cancellation after the claim itself: overtaking it, it would be forgotten."""
+        body = self._cancellation(claim)
+        await self._database.write(
+            lambda connection: self._tidings.tell(connection, claim.recipient_id, CANCEL, claim.id, body)
+        )
+
+    def _cancellation(self, claim: Claim) -> bytes:
         document = CancellationBody(
             claim_id=claim.id, agreement_id=claim.agreement_id, timestamp=self._clock.now()
         )
-        body = self._tidings.signed(CANCELLATION_DOCUMENT, document)
+        return self._tidings.signed(CANCELLATION_DOCUMENT, document)
+
+    async def _ask_to_cancel(self, claim: Claim, timeout_s: float) -> None:
+        body = self._cancellation(claim)
         try:
             await self._network.call(NodeId(claim.recipient_id), CANCEL, body, timeout_s=timeout_s)
         except RemoteError as error:

@@ -64,25 +64,26 @@ class ReceivedClaims:
     def _accept(
         self, connection: Connection, claim: Claim, allocation: AllocationRecord, now: datetime
     ) -> None:
-        before = claim_store.of_agreement(connection, claim.agreement_id)
-        accepted = claim_store.take_step(connection, claim, Event.ACCEPTED, now, allocation_id=allocation.id)
-        after = claim_store.of_agreement(connection, claim.agreement_id)
-        charge = amounts.accepted_total(after) - amounts.accepted_total(before)
+        before = _promised(connection, claim.agreement_id)
+        shares = _is_shared(connection, claim.agreement_id, allocation)
+        ordered = self._order(connection, claim, allocation)
+        claim_store.take_step(connection, claim, Event.ACCEPTED, now, allocation_id=allocation.id)
+        charge = _promised(connection, claim.agreement_id) - before
+        # What another allocation was charged stays with it; this one must hold what it pays.
+        charge = max(charge, ordered) if shares else charge
         allocation_store.spend(connection, _extended(allocation, now), charge)
-        self._order(connection, accepted, before, allocation)
         settle(connection, claim.agreement_id, now)
         document = AcceptanceBody(
             claim_id=claim.id, agreement_id=claim.agreement_id, amount=claim.amount, timestamp=now
         )
         self._say(connection, claim, ACCEPT, self._tidings.signed(ACCEPTANCE_DOCUMENT, document))
 
-    def _order(
-        self, connection: Connection, claim: Claim, before: list[Claim], allocation: AllocationRecord
-    ) -> None:
+    def _order(self, connection: Connection, claim: Claim, allocation: AllocationRecord) -> Decimal:
+        before = claim_store.of_agreement(connection, claim.agreement_id)
         orders = order_store.orders_of_agreement(connection, claim.agreement_id)
         amount = amounts.payable(claim, before, orders)
         if amount == 0:
-            return
+            return amount
         order = Order(
             claim_id=claim.id,
             agreement_id=claim.agreement_id,
@@ -95,6 +96,7 @@ class ReceivedClaims:
         )
         order_store.add_order(connection, order)
         self._tidings.wake(connection, ORDERS)
+        return amount
 
     async def reject(self, kind: str, claim_id: str, rejection: Rejection) -> None:
         """Refuse the claim, with a reason for the provider. Raises Conflict if it is accepted."""
@@ -139,6 +141,16 @@ def _own(connection: Connection, kind: str, claim_id: str) -> Claim:
     if claim.role != REQUESTOR:
         raise Forbidden("Only the requestor who received it may do this.", id=claim_id)
     return claim
+
+
+def _promised(connection: Connection, agreement_id: str) -> Decimal:
+    claims = claim_store.of_agreement(connection, agreement_id)
+    return amounts.promised(claims, order_store.orders_of_agreement(connection, agreement_id))
+
+
+def _is_shared(connection: Connection, agreement_id: str, allocation: AllocationRecord) -> bool:
+    claims = claim_store.of_agreement(connection, agreement_id)
+    return any(each.allocation_id not in (None, allocation.id) for each in claims)
 
 
 def _check_amount(claim: Claim, accepted: Decimal) -> None:

@@ -9,8 +9,8 @@ from sqlalchemy import Connection
 
 from golemnet.clock import Clock
 from golemnet.daemon.payment import claim_store
-from golemnet.daemon.payment.messages import CLAIM, REFUSED, Tell, unpack
-from golemnet.daemon.payment.states import Event
+from golemnet.daemon.payment.messages import CANCEL, CLAIM, REFUSED, Tell, unpack
+from golemnet.daemon.payment.states import STEPS, Event, State
 from golemnet.daemon.payment.tidings import CLAIMS, Tidings
 from golemnet.database.database import Database
 from golemnet.database.outbox import Undeliverable
@@ -36,10 +36,12 @@ class Delivery:
         """Handle one effect.
 
         Raises:
-            Undeliverable: the other node has refused it for good.
+            Undeliverable: the other node has refused it for good, or it is a claim that was cancelled.
             NetError: it could not be said; try again.
         """
         tell = unpack(body, Tell)
+        if tell.method == CLAIM and await self._is_cancelled(tell.about):
+            raise Undeliverable("The claim was cancelled before it was delivered.", about=tell.about)
         try:
             await self._network.call(NodeId(tell.node), tell.method, tell.body, timeout_s=CALL_TIMEOUT_S)
         except RemoteError as error:
@@ -49,6 +51,12 @@ class Delivery:
             raise Undeliverable(f"{tell.method} was refused.", why=str(error), about=tell.about) from error
         if tell.method == CLAIM:
             await self._claim_step(tell.about, Event.DELIVERED, None)
+        if tell.method == CANCEL:
+            await self._claim_step(tell.about, Event.CANCELLED, None)
+
+    async def _is_cancelled(self, claim_id: str) -> bool:
+        claim = await self._database.read(lambda connection: claim_store.find(connection, claim_id))
+        return claim is not None and claim.state == State.CANCELLED
 
     async def _was_refused(self, tell: Tell, why: str) -> None:
         if tell.method == CLAIM:
@@ -61,7 +69,7 @@ class Delivery:
 
         def write(connection: Connection) -> None:
             claim = claim_store.find(connection, claim_id)
-            if claim is not None:
+            if claim is not None and (State(claim.state), event) in STEPS:  # else it was decided meanwhile
                 claim_store.take_step(connection, claim, event, now, rejection=rejection)
                 self._tidings.wake(connection, CLAIMS)
 

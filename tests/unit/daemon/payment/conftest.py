@@ -1,6 +1,7 @@
 """Two nodes with their payment services, on one real chain and a network in memory."""
 
 import asyncio
+import logging
 import shutil
 import tempfile
 import uuid
@@ -11,6 +12,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+import structlog
 from sqlalchemy import func, select
 
 from golemnet.clock import SystemClock
@@ -34,12 +36,13 @@ NOTHING = timedelta(0)
 class World:
     """The agreements that both nodes know, and the activities under them."""
 
-    def __init__(self):
+    def __init__(self, now=None):
         self.agreements = {}
         self.facts = {}
+        self._now = now or datetime.now(UTC)
 
     def agree(self, requestor, provider, *, agreement_id="agreement", activities=("activity",), **demand):
-        now = datetime.now(UTC)
+        now = self._now
         properties = {
             "golem.com.pricing.model.linear.coeffs": [0.001, 0.0, 0.5],
             "golem.com.usage.vector": ["golem.usage.duration_sec", "golem.usage.cpu_sec"],
@@ -162,6 +165,15 @@ class Side:
 
     async def balance(self):
         return await self.payments.wallet.balance()
+
+
+@pytest.fixture
+def silence():
+    """No logs: nodes that die or are refused complain at length, and that takes more time than the rest."""
+    before = structlog.get_config()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    yield
+    structlog.configure(**before)
 
 
 @cache

@@ -5,25 +5,19 @@ chain and each message to the other node. A first deal lists them; then there is
 """
 
 import asyncio
-import logging
 
 import pytest
-import structlog
 
 from .deals import killed_and_restarted
 
-pytestmark = [pytest.mark.chain, pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [
+    pytest.mark.chain,
+    pytest.mark.slow,
+    pytest.mark.timeout(300),
+    pytest.mark.usefixtures("silence"),
+]
 AT_ONCE = 6
 LEAST_MOMENTS = {"requestor": 90, "provider": 30}
-
-
-@pytest.fixture(autouse=True)
-def _silence():
-    """A node that dies complains at length, and that takes more time than its life."""
-    before = structlog.get_config()
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
-    yield
-    structlog.configure(**before)
 
 
 @pytest.mark.parametrize("victim", ["requestor", "provider"])

@@ -101,6 +101,47 @@ async def test_note_without_due_date_is_paid_by_the_invoice(world, requestor, pr
     assert await provider.balance() == Decimal("0.6")
 
 
+async def test_invoice_below_what_was_paid_gives_no_budget_back(world, requestor, provider):
+    world.agree(requestor.id, provider.id)
+    allocation = await requestor.allocate(1)
+    first = await note(provider, "0.6", due=datetime.now(UTC) + timedelta(minutes=1))
+    await requestor.accept(first, allocation)
+    invoice = await provider.invoice("0.1")
+    await requestor.accept(invoice, allocation)
+    await provider.until(invoice, "SETTLED")
+
+    assert await provider.balance() == Decimal("0.6")
+    assert (await requestor.payments.allocations.get(allocation.id)).remaining == Decimal("0.4")
+
+
+async def test_allocation_is_charged_for_what_it_pays_although_another_one_was_before(
+    world, requestor, provider
+):
+    world.agree(requestor.id, provider.id)
+    first = await requestor.allocate(1)
+    await requestor.accept(await note(provider, "0.6"), first)
+    await requestor.payments.allocations.release(first.id)
+    second = await requestor.allocate(1)
+    await requestor.accept(await provider.invoice("0.6"), second)
+
+    assert (await requestor.payments.allocations.get(second.id)).remaining == Decimal("0.4")
+
+
+async def test_claim_that_was_cancelled_under_way_does_not_hold_up_the_next(world, new_side, provider):
+    away = new_side()
+    world.agree(away.id, provider.id)
+    with pytest.raises(GatewayTimeout):
+        await asyncio.wait_for(_send_soon(provider), 5)
+    [invoice] = await provider.payments.claims(INVOICE, None, None)
+    with pytest.raises(GatewayTimeout):
+        await provider.payments.issued.cancel(INVOICE, invoice.id, 1)
+    async with away.running():
+        await provider.until(invoice, "CANCELLED")
+        second = await provider.new_invoice("0.7")
+        await provider.payments.issued.send(INVOICE, second.id, 5)
+        await provider.until(second, "RECEIVED")
+
+
 async def test_invoice_of_nothing_is_settled_without_a_transaction(world, requestor, provider):
     world.agree(requestor.id, provider.id)
     invoice = await provider.invoice(0, activity_ids=())
