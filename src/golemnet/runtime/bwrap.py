@@ -14,7 +14,9 @@ import os
 import platform
 import random
 import resource
+import time
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 
 from golemnet.runtime import bpf, commands, families, seccomp
@@ -29,6 +31,7 @@ from golemnet.runtime.watch import Watch
 DEFAULT_ENV = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root"}
 UNPACK_TIMEOUT_S = 600.0
 OPEN_FILES = 4096
+COUNT_FOR_S = 2.0
 
 
 class BwrapDriver:
@@ -107,11 +110,11 @@ class BwrapDriver:
 
     def _limiting(self) -> list[str]:
         """The kernel counts processes by user: those of the user's own are added to what is granted."""
-        limits = self._limits
+        limits, others = self._limits, _threads_of_user(os.getuid(), int(time.monotonic() / COUNT_FOR_S))
         return [
             *(self._taskset, "-c", ",".join(str(number) for number in self._processors)),
             self._prlimit,
-            f"--nproc={families.threads_of_user(os.getuid()) + limits.processes}",
+            f"--nproc={others + limits.processes}",
             f"--nofile={OPEN_FILES}",
             f"--data={limits.memory_bytes}",
             f"--fsize={limits.storage_bytes}",
@@ -160,6 +163,12 @@ def _some_processors(cores: float) -> list[int]:
     """As many as are granted, rounded up; others than those of most neighbours."""
     there = sorted(os.sched_getaffinity(0))
     return sorted(random.sample(there, min(len(there), max(1, math.ceil(cores)))))
+
+
+@lru_cache(maxsize=1)
+def _threads_of_user(user: int, _moment: int) -> int:
+    """Counted anew each moment: it takes longer than starting a sandbox."""
+    return families.threads_of_user(user)
 
 
 def _children_cpu() -> float:

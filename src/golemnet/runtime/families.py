@@ -70,6 +70,7 @@ def _threads(process: str) -> int:
 def _read(process: int | str, name: str) -> str:
     """A file about a process; empty when the process has ended."""
     try:
-        return (PROC / str(process) / name).read_text(errors="replace")
+        with open(f"/proc/{process}/{name}", "rb") as file:
+            return file.read().decode(errors="replace")
     except OSError:
         return ""

@@ -1,0 +1,154 @@
+"""What an activity costs on the provider's machine, below the daemon: ``python benchmarks/activity.py``.
+
+For each driver that works here: from an image in the cache to the end of the first command, one command more,
+and fifty activities at once. Each driver is measured in a process of its own, as an ExeUnit is one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from statistics import median
+
+from rich.console import Console
+from rich.table import Table
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "demo"))
+
+from images import cache_directory, small_image
+
+from golemnet.image.recipe import cached_image
+from golemnet.runtime import cage
+from golemnet.runtime.driver import Driver, Image, Limits
+from golemnet.runtime.errors import NoRuntime
+from golemnet.runtime.selection import AS_ROOT, AS_USER, make_driver
+
+STARTS = 20
+COMMANDS = 100
+AT_ONCE = 50
+TIMEOUT_S = 300
+LIMITS = Limits(memory_bytes=64 << 20, storage_bytes=64 << 20, cpu_cores=1.0, processes=64)
+COLD, COMMAND, MANY, LEFT = (
+    "cold start to the end of the first command",
+    "one command",
+    "50 at once",
+    "left open",
+)
+# (what, unit, the most that the project promises, by driver)
+PROMISES = {
+    COLD: ("ms", {"crun": 80.0, "bwrap": 30.0}),
+    COMMAND: ("ms", {"crun": 10.0, "bwrap": 10.0}),
+    MANY: ("s", {}),
+    LEFT: ("files", {"crun": 0.0, "runc": 0.0, "bwrap": 0.0}),
+}
+
+
+def main() -> None:
+    """Measure what works here, print a table, and end with status 1 if a promise is not kept."""
+    if len(sys.argv) > 1:
+        measure_here(sys.argv[1], Path(sys.argv[2]))
+        return
+    image = cached_image(small_image(), cache_directory()).image
+    drivers = (*AS_ROOT, *AS_USER) if os.geteuid() == 0 else AS_USER
+    measured = {name: figures for name in drivers if (figures := measure(name, image))}
+    sys.exit(0 if show(measured) else 1)
+
+
+def measure(driver: str, image: Path) -> dict[str, float] | None:
+    """The figures of a driver, by what they are; None if it does not work here."""
+    command = [sys.executable, __file__, driver, str(image)]
+    done = subprocess.run(command, stdout=subprocess.PIPE, timeout=TIMEOUT_S, check=False)
+    return json.loads(done.stdout) if done.returncode == 0 else None
+
+
+def show(measured: dict[str, dict[str, float]]) -> bool:
+    """Print the table; whether every promise is kept."""
+    kept = True
+    load, python = os.getloadavg()[0], sys.version.split()[0]
+    title = f"{os.cpu_count()} processors, load {load:.1f}, Python {python}"
+    table = Table("what", *measured, "promised", title=title)
+    for what, (unit, limits) in PROMISES.items():
+        cells = []
+        for name, figures in measured.items():
+            good = figures[what] <= limits.get(name, float("inf"))
+            kept = kept and good
+            cells.append(f"[{'green' if good else 'red'}]{figures[what]:.1f} {unit}[/]")
+        table.add_row(what, *cells, ", ".join(f"{name} {limit:g}" for name, limit in limits.items()))
+    Console().print(table)
+    return kept
+
+
+def measure_here(driver: str, image: Path) -> None:
+    """Measure in this process, which goes into a cage; print JSON."""
+    if driver in AS_ROOT:
+        cage.enter()
+    with tempfile.TemporaryDirectory(prefix="golem-bench-") as folder:
+        try:
+            figures = asyncio.run(_figures(driver, image, Path(folder)))
+        except NoRuntime as error:
+            print(error, file=sys.stderr)
+            sys.exit(2)
+    print(json.dumps(figures))
+
+
+async def _figures(driver: str, path: Path, folder: Path) -> dict[str, float]:
+    image = Image(path, volumes=["/golem/work"])
+    await _cold_start(driver, image, folder / "warm")
+    before = _open_files()
+    colds = [await _cold_start(driver, image, folder / f"cold-{number}") for number in range(STARTS)]
+    commands = await _commands(driver, image, folder / "commands")
+    started = time.monotonic()
+    await asyncio.gather(*(_cold_start(driver, image, folder / f"many-{n}") for n in range(AT_ONCE)))
+    many = time.monotonic() - started
+    return {
+        COLD: median(colds) * 1000,
+        COMMAND: median(commands) * 1000,
+        MANY: many,
+        LEFT: float(_open_files() - before + len(list(folder.iterdir()))),
+    }
+
+
+async def _cold_start(driver: str, image: Image, folder: Path) -> float:
+    """Seconds from nothing to the end of the first command; then it is removed."""
+    started = time.monotonic()
+    environment = make_driver(driver, f"bench-{os.getpid()}-{folder.name}", folder)
+    try:
+        await environment.deploy(image, LIMITS, {})
+        await environment.start()
+        await _run(environment)
+        return time.monotonic() - started
+    finally:
+        await environment.stop()
+
+
+async def _commands(driver: str, image: Image, folder: Path) -> list[float]:
+    environment = make_driver(driver, f"bench-{os.getpid()}-{folder.name}", folder)
+    try:
+        await environment.deploy(image, LIMITS, {})
+        await environment.start()
+        return [await _run(environment) for _ in range(COMMANDS)]
+    finally:
+        await environment.stop()
+
+
+async def _run(environment: Driver) -> float:
+    started = time.monotonic()
+    process = await environment.run("/bin/true", [])
+    _, errors, code = await asyncio.gather(process.stdout.read(), process.stderr.read(), process.wait())
+    if code != 0:
+        raise SystemExit(f"/bin/true ended with {code}: {errors.decode(errors='replace')}")
+    return time.monotonic() - started
+
+
+def _open_files() -> int:
+    return len(os.listdir("/proc/self/fd"))
+
+
+if __name__ == "__main__":
+    main()
