@@ -18,7 +18,11 @@ class FaucetAccount(msgspec.Struct, frozen=True):
 
 
 class ChainFile(msgspec.Struct, frozen=True):
-    """A chain and its contracts. Addresses are hex with 0x; ``faucet`` is there on test chains only."""
+    """A chain and its contracts. Addresses are hex with 0x; ``faucet`` is there on test chains only.
+
+    ``more_rpc_urls`` are asked when ``rpc_url`` does not answer. ``max_fee_wei`` is the most that a unit of
+    gas may cost; above it payments wait.
+    """
 
     rpc_url: str
     chain_id: int
@@ -27,6 +31,13 @@ class ChainFile(msgspec.Struct, frozen=True):
     network: str = "local"
     confirmations: int = 1
     faucet: FaucetAccount | None = None
+    more_rpc_urls: tuple[str, ...] = ()
+    max_fee_wei: int | None = None
+
+    @property
+    def endpoints(self) -> tuple[str, ...]:
+        """All endpoints, in the order in which they are tried."""
+        return (self.rpc_url, *self.more_rpc_urls)
 
 
 def read_chain_file(path: Path) -> ChainFile:

@@ -3,6 +3,8 @@
 ChainError
 ├── NoChain             no chain is configured
 ├── ChainUnreachable    its node does not answer
+├── GasTooDear          gas costs more than the chain file allows
+├── WrongChain          its node serves another chain
 ├── RpcRefused          its node answers with an error
 │   ├── NonceTaken      another transaction stands in this one's place
 │   ├── FeeTooLow       the blocks cost more than it offers
@@ -27,6 +29,14 @@ class NoChain(ChainError):
 
 class ChainUnreachable(ChainError):
     """The chain's node does not answer; whatever was asked may be tried again."""
+
+
+class WrongChain(ChainError):
+    """The endpoint serves another chain than the chain file says; nothing is done there."""
+
+
+class GasTooDear(ChainError):
+    """Gas costs more than the chain file allows; what was to be sent waits."""
 
 
 class RpcRefused(ChainError):

@@ -8,8 +8,8 @@ import msgspec
 
 from golemnet.chain.chain_file import ChainFile
 from golemnet.chain.contract import Contract
-from golemnet.chain.errors import AlreadyKnown, ChainError
-from golemnet.chain.rpc import JsonRpc
+from golemnet.chain.endpoints import Endpoints
+from golemnet.chain.errors import AlreadyKnown, ChainError, GasTooDear
 
 LEAST_TIP_WEI = 10**9
 
@@ -46,7 +46,7 @@ class Ethereum:
 
     def __init__(self, chain: ChainFile) -> None:
         self.file = chain
-        self._rpc = JsonRpc(chain.rpc_url)
+        self._rpc = Endpoints(chain.endpoints, chain.chain_id)
         self._token = Contract.load("token")
         self._multi_transfer = Contract.load("multi_transfer")
         self._genesis: str | None = None
@@ -57,12 +57,6 @@ class Ethereum:
 
     async def check(self) -> None:
         """Raise ``ChainError`` unless the chain answers, is the one of the file and has the token."""
-        chain_id = int(await self._rpc.call("eth_chainId"), 16)
-        if chain_id != self.file.chain_id:
-            raise ChainError(
-                f"The chain at {self.file.rpc_url} is number {chain_id}, not {self.file.chain_id}.",
-                next_step="Correct rpc_url or chain_id in the chain file.",
-            )
         if not await self.has_code(self.file.token):
             raise ChainError(f"The chain at {self.file.rpc_url} has no token at {self.file.token}.")
 
@@ -99,10 +93,20 @@ class Ethereum:
         return int(await self._rpc.call("eth_getTransactionCount", address, "latest"), 16)
 
     async def fees(self) -> Fees:
-        """Fees that the next blocks will take, even when they double."""
+        """Fees that the next blocks will take, even when they double, below the cap of the chain file.
+
+        Raises:
+            GasTooDear: the next block costs more than that.
+        """
         block = await self._rpc.call("eth_getBlockByNumber", "latest", False)
         base = int(block.get("baseFeePerGas", "0x0"), 16)
-        return Fees(base=base, most=2 * base + LEAST_TIP_WEI, tip=LEAST_TIP_WEI)
+        most, cap = 2 * base + LEAST_TIP_WEI, self.file.max_fee_wei
+        if cap is not None and base + LEAST_TIP_WEI > cap:
+            raise GasTooDear(
+                f"A unit of gas costs {base + LEAST_TIP_WEI} wei, the chain file allows {cap}.",
+                next_step="Payments wait until it is cheaper; or raise max_fee_wei in the chain file.",
+            )
+        return Fees(base=base, most=most if cap is None else min(most, cap), tip=LEAST_TIP_WEI)
 
     async def estimate_gas(self, sender: str, to: str, data: bytes) -> int:
         """The gas that a call would use now. Raises ``WouldRevert`` if the contract would refuse it."""

@@ -20,6 +20,7 @@ from golemnet.chain.errors import (
     ChainError,
     ChainUnreachable,
     FeeTooLow,
+    GasTooDear,
     NonceTaken,
     NotConfirmed,
     Reverted,
@@ -91,10 +92,21 @@ class TransactionSender:
             async with asyncio.timeout(timeout_s):
                 return await self._confirmed(intent)
         except TimeoutError:
+            await self._hurry(intent)
             raise NotConfirmed(
                 f"Transaction {intent} is not confirmed after {timeout_s:g} s.",
                 next_step="It stays stored and is waited for again.",
             ) from None
+
+    async def _hurry(self, intent: str) -> None:
+        """Offer more for a transaction that no block has taken although it was waited for so long."""
+        try:
+            async with self._lock:
+                transaction = await self._find(intent)
+                if await self._mined(transaction) is None:
+                    await self._offer_more(transaction)
+        except ChainError as error:
+            log.warning("cannot offer more", intent=intent, why=str(error))
 
     async def repair(self) -> int:
         """Send again the newest transactions that are in no block; how many.
@@ -111,7 +123,7 @@ class TransactionSender:
     async def _try_again(self, transaction: StoredTransaction) -> None:
         try:
             await self._send_again(transaction)
-        except RpcRefused as error:  # the others are still worth an attempt
+        except (RpcRefused, GasTooDear) as error:  # the others are still worth an attempt
             log.warning("cannot send again", intent=transaction.intent, why=str(error))
 
     async def _lost(self) -> list[StoredTransaction]:
@@ -221,13 +233,15 @@ class TransactionSender:
             await self._sign_anew(transaction)
 
     async def _offer_more(self, old: StoredTransaction) -> None:
-        """Replace a transaction that its fee keeps out, under the same nonce."""
+        """Replace a transaction that its fee keeps out, under the same nonce and below the cap."""
+        call, fees = Call(old.to, old.data, old.gas), raised(await self._chain.fees(), old)
+        cap = self._chain.file.max_fee_wei
+        if cap is not None and fees.most > cap:
+            log.warning("fee is too low, but no higher one is allowed", intent=old.intent, cap=cap)
+            return
         log.warning("fee is too low, offering more", intent=old.intent, nonce=old.nonce)
-        call, fees = Call(old.to, old.data, old.gas), await self._chain.fees()
         earlier = (*old.earlier, old.hash)
-        await self._send_signed(
-            self._signed(old.chain, old.intent, call, old.nonce, raised(fees, old), earlier)
-        )
+        await self._send_signed(self._signed(old.chain, old.intent, call, old.nonce, fees, earlier))
 
     async def _sign_anew(self, old: StoredTransaction) -> None:
         if await self._mined(old) is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from decimal import ROUND_DOWN, Context, Decimal, InvalidOperation, localcontext
 
 PLACES = 18
@@ -39,6 +40,12 @@ def from_wei(wei: int) -> Decimal:
     """The amount in tokens, exactly. ``wei`` may be any integer."""
     with localcontext(_EXACT):
         return Decimal(wei) / _WEI
+
+
+def add_up(amounts: Iterable[Decimal]) -> Decimal:
+    """The exact sum; Python's own rounds to 28 digits, and amounts may have 45."""
+    with localcontext(_EXACT):
+        return sum(amounts, Decimal(0))
 
 
 def round_down(amount: Decimal) -> Decimal:

@@ -4,12 +4,13 @@ import asyncio
 import sys
 from dataclasses import dataclass
 
+import msgspec
 import pytest
 from eth_account import Account
 
 from golemnet.chain.batch import BatchPayer, Payout
 from golemnet.chain.contract import Contract
-from golemnet.chain.errors import ChainError, ChainUnreachable, NoChain, WouldRevert
+from golemnet.chain.errors import ChainError, ChainUnreachable, GasTooDear, NoChain, NotConfirmed, WouldRevert
 from golemnet.chain.ethereum import Ethereum
 from golemnet.chain.faucet import give
 from golemnet.chain.rpc import JsonRpc
@@ -184,6 +185,36 @@ async def test_transaction_that_its_fee_keeps_out_is_replaced_under_its_nonce(pa
     assert await payer.chain.token_balance(BOB) == 1
 
 
+async def test_payment_waits_while_gas_costs_more_than_allowed(payer, rpc):
+    payer.chain.file = msgspec.structs.replace(payer.chain.file, max_fee_wei=10**11)
+    await rpc.call("anvil_setNextBlockBaseFeePerGas", hex(10**12))
+    await rpc.call("evm_mine")
+    with pytest.raises(GasTooDear, match="allows 100000000000"):
+        await payer.batches().pay("batch-1", [Payout(BOB, 3)], 10)
+    await rpc.call("anvil_setNextBlockBaseFeePerGas", hex(10**9))
+    await rpc.call("evm_mine")
+
+    await payer.batches().pay("batch-1", [Payout(BOB, 3)], 10)
+    sent = await payer.store.find(await payer.chain.genesis(), payer.address, "batch-1")
+    assert sent.max_fee <= 10**11
+    assert await payer.chain.token_balance(BOB) == 3
+
+
+async def test_stuck_transaction_gets_a_higher_fee_when_its_time_is_over(payer, rpc):
+    await rpc.call("evm_setAutomine", False)
+    sender = payer.sender()
+    sent = await sender.send("gift", payer.chain.file.token, Contract.load("token").call("transfer", BOB, 1))
+    with pytest.raises(NotConfirmed):
+        await sender.wait("gift", 0.1)
+    await rpc.call("evm_mine")
+    receipt = await sender.wait("gift", 10)
+
+    found = await payer.store.find(await payer.chain.genesis(), payer.address, "gift")
+    assert (found.nonce, found.hash, found.earlier) == (sent.nonce, receipt.hash, (sent.hash,))
+    assert found.tip > sent.tip
+    assert await payer.chain.token_balance(BOB) == 1
+
+
 async def test_replaced_transaction_that_was_mined_after_all_is_found(payer, rpc):
     await rpc.call("evm_setAutomine", False)
     sender = payer.sender()
@@ -213,8 +244,6 @@ async def test_state_survives_a_restart(tmp_path):
 
 
 async def test_chain_without_a_faucet_says_so(anvil):
-    import msgspec
-
     chain = Ethereum(msgspec.structs.replace(anvil.file, faucet=None))
     with pytest.raises(NoChain, match="no faucet"):
         await give(chain, BOB)

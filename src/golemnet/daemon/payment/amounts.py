@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from golemnet.daemon.payment.states import State
 from golemnet.daemon.payment.store import DEBIT_NOTE, INVOICE, AllocationRecord, Claim, Order, Part
+from golemnet.model.money import add_up
 
 ZERO = Decimal(0)
 _ACCEPTED = (State.ACCEPTED, State.SETTLED)
@@ -21,7 +22,7 @@ def accepted_total(claims: Iterable[Claim]) -> Decimal:
     """
     accepted = [claim for claim in claims if claim.state in _ACCEPTED]
     invoices = [claim.amount for claim in accepted if claim.kind == INVOICE]
-    return invoices[0] if invoices else sum(_highest_notes(accepted).values(), ZERO)
+    return invoices[0] if invoices else add_up(_highest_notes(accepted).values())
 
 
 def promised(claims: Iterable[Claim], orders: Iterable[Order]) -> Decimal:
@@ -29,14 +30,14 @@ def promised(claims: Iterable[Claim], orders: Iterable[Order]) -> Decimal:
 
     It is more when the invoice asks for less than the debit notes whose payment was ordered before.
     """
-    return max(accepted_total(claims), sum((order.amount for order in orders), ZERO))
+    return max(accepted_total(claims), add_up(order.amount for order in orders))
 
 
 def claimed_total(claims: Iterable[Claim]) -> Decimal:
     """What the provider has asked for in an agreement, accepted or not."""
     live = [claim for claim in claims if claim.state not in (State.REJECTED, State.CANCELLED)]
     invoices = [claim.amount for claim in live if claim.kind == INVOICE]
-    return max(invoices) if invoices else sum(_highest_notes(live).values(), ZERO)
+    return max(invoices) if invoices else add_up(_highest_notes(live).values())
 
 
 def _highest_notes(claims: Iterable[Claim]) -> dict[str, Decimal]:
@@ -55,11 +56,11 @@ def payable(claim: Claim, claims: Iterable[Claim], orders: Iterable[Order]) -> D
     invoice is accepted: that one pays for everything.
     """
     if claim.kind == INVOICE:
-        return max(claim.amount - sum((order.amount for order in orders), ZERO), ZERO)
+        return max(claim.amount - add_up(order.amount for order in orders), ZERO)
     invoiced = any(other.kind == INVOICE and other.state in _ACCEPTED for other in claims)
     if claim.due is None or invoiced:
         return ZERO
-    ordered = sum((order.amount for order in orders if order.activity_id == claim.activity_id), ZERO)
+    ordered = add_up(order.amount for order in orders if order.activity_id == claim.activity_id)
     return max(claim.amount - ordered, ZERO)
 
 
@@ -70,7 +71,7 @@ def settled_by(claims: Iterable[Claim], parts: Iterable[Part]) -> list[Claim]:
     that the payments of their activity cover.
     """
     claims, parts = list(claims), list(parts)
-    paid = sum((part.amount for part in parts), ZERO)
+    paid = add_up(part.amount for part in parts)
     invoices = [each for each in claims if each.kind == INVOICE and _is_covered(each, paid)]
     if invoices:
         notes = [each for each in claims if each.kind == DEBIT_NOTE and _is_live(each)]
@@ -89,7 +90,7 @@ def _is_live(claim: Claim) -> bool:
 
 
 def _of(note: Claim, parts: Iterable[Part]) -> Decimal:
-    return sum((part.amount for part in parts if part.activity_id == note.activity_id), ZERO)
+    return add_up(part.amount for part in parts if part.activity_id == note.activity_id)
 
 
 def reserved(open_: Iterable[AllocationRecord], unpaid_elsewhere: Iterable[Order]) -> Decimal:
@@ -99,5 +100,5 @@ def reserved(open_: Iterable[AllocationRecord], unpaid_elsewhere: Iterable[Order
         open_: the open allocations: each holds its total until that has left the account.
         unpaid_elsewhere: unpaid orders from allocations that are not open any more.
     """
-    held = sum((each.total - each.paid for each in open_), ZERO)
-    return held + sum((order.amount for order in unpaid_elsewhere), ZERO)
+    held = add_up(each.total - each.paid for each in open_)
+    return held + add_up(order.amount for order in unpaid_elsewhere)

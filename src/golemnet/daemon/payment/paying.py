@@ -14,7 +14,6 @@ import uuid
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
-from decimal import Decimal
 
 import msgspec
 import structlog
@@ -29,7 +28,7 @@ from golemnet.daemon.payment.store import REQUESTOR, Order, Part, PaymentRecord
 from golemnet.daemon.payment.tidings import CLAIMS, ORDERS, PAYMENTS, Tidings
 from golemnet.daemon.payment.wallet import Wallet
 from golemnet.database.database import Database
-from golemnet.model.money import to_wei
+from golemnet.model.money import add_up, to_wei
 
 GATHER_S = 0.2
 IDLE_S = 60.0
@@ -145,7 +144,7 @@ class Paying:
             payer_addr=self._wallet.address,
             payee_addr=orders[0].payee_addr,
             platform=orders[0].platform,
-            amount=sum((order.amount for order in orders), Decimal(0)),
+            amount=add_up(order.amount for order in orders),
             parts=parts,
             transaction_hash=transaction_hash,
             timestamp=now,

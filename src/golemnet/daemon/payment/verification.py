@@ -25,7 +25,7 @@ from golemnet.daemon.payment.terms import (
     justified_note,
 )
 from golemnet.errors import GolemError
-from golemnet.model.money import parse_amount, to_wei
+from golemnet.model.money import add_up, parse_amount, to_wei
 
 # Lower case only: each transaction has one spelling, so that none is counted twice.
 _HASH = re.compile(r"0x[0-9a-f]{64}")
@@ -67,6 +67,8 @@ def _check_note(
     body: ClaimBody, terms: Terms, before: Sequence[Claim], facts: Sequence[ActivityFacts], now: datetime
 ) -> None:
     _require(len(body.activity_ids) == 1, "a debit note is for one activity")
+    final = any(each.kind == INVOICE and each.state in ("ACCEPTED", "SETTLED") for each in before)
+    _require(not final, "the agreement's invoice is accepted; it pays for everything")
     fact = _known(body.activity_ids, facts)[0]
     highest = max(
         (each.amount for each in before if each.activity_id == fact.activity_id), default=Decimal(0)
@@ -120,7 +122,7 @@ def check_payment(body: PaymentBody, our_id: str, terms: Sequence[Terms]) -> Non
         _require(its_terms.payee_addr == body.payee_addr, f"the agreement's payee is {its_terms.payee_addr}")
         _require(its_terms.payer_addr == body.payer_addr, f"the agreement's payer is {its_terms.payer_addr}")
         _check_amount(part.amount)
-    total = sum((part.amount for part in body.parts), Decimal(0))
+    total = add_up(part.amount for part in body.parts)
     _require(total == body.amount, f"its parts add up to {total:f} GLM, not {body.amount:f}")
 
 
