@@ -38,6 +38,7 @@ class Run:
     emit: Consumer
     _done: asyncio.Queue[AnyTask | None] = field(default_factory=asyncio.Queue["AnyTask | None"])
     _slots: set[asyncio.Task[None]] = field(default_factory=set[asyncio.Task[None]])
+    _coming: int = 0
     _providers: dict[str, int] = field(default_factory=dict[str, int])
     _failure: BaseException | None = None
     _watch: asyncio.Task[None] = field(init=False)
@@ -82,10 +83,16 @@ class Run:
 
     async def _slot(self) -> None:
         """One worker after the other, while there is work for one."""
-        while await self.queue.wait_work():
-            deal = await self._sign()
-            if deal is not None:
-                await self._work(deal)
+        while await self.queue.wait_work(lambda: self._coming):
+            self._coming += 1
+            try:
+                deal = await self._sign()
+                session = None if deal is None else await self._set_up(deal)
+            finally:
+                self._coming -= 1
+                self.queue.nudge()
+            if session is not None:
+                await self._work(session)
 
     async def _sign(self) -> Deal | None:
         """An agreement, unless all work is done before there is one."""
@@ -99,21 +106,39 @@ class Run:
             for task in (signing, done):
                 task.cancel()
 
-    async def _work(self, deal: Deal) -> None:
+    async def _set_up(self, deal: Deal) -> Session | None:
+        """An activity under the agreement; None if the provider is lost, and everything is closed then."""
         session = Session(self.client, self.clock, deal, self.files)
-        provider_id, name = deal.candidate.provider_id, deal.candidate.provider_name
         self.cashier.open(deal)
-        self._count(provider_id, 1)
+        self._count(deal.candidate.provider_id, 1)
+        is_open = False
         try:
             await self._open(session)
-            await WorkerRun(session, self.queue, self.emit, self._done.put_nowait).run(self.worker)
-        except (ProviderLost, CommandFailed, TimeoutError) as error:
-            if isinstance(error, ProviderLost):
-                self.emit(ProviderGone(provider_name=name, problem=str(error)))
+            is_open = True
+        except ProviderLost as error:
+            self._lost(deal, error)
         finally:
-            self._count(provider_id, -1)
-            self.cashier.stop_meters(deal)
-            await asyncio.shield(session.close())
+            if not is_open:
+                await self._close(session)
+        return session if is_open else None
+
+    async def _work(self, session: Session) -> None:
+        try:
+            await WorkerRun(session, self.queue, self.emit, self._done.put_nowait).run(self.worker)
+        except ProviderLost as error:
+            self._lost(session.deal, error)
+        except (CommandFailed, TimeoutError):
+            pass  # the queue knows
+        finally:
+            await self._close(session)
+
+    async def _close(self, session: Session) -> None:
+        self._count(session.deal.candidate.provider_id, -1)
+        self.cashier.stop_meters(session.deal)
+        await asyncio.shield(session.close())
+
+    def _lost(self, deal: Deal, error: ProviderLost) -> None:
+        self.emit(ProviderGone(provider_name=deal.candidate.provider_name, problem=str(error)))
 
     async def _open(self, session: Session) -> None:
         began = self.clock.now()

@@ -76,11 +76,11 @@ class TaskQueue:
         """How many tasks are being worked on."""
         return len(self._running)
 
-    def has_waiting(self) -> bool:
-        """Whether a further worker would find work."""
+    def has_waiting(self, coming: int = 0) -> bool:
+        """Whether a further worker would find work, besides ``coming`` ones that will take a task each."""
         if not self._again and not self._exhausted:
             self._read_ahead()
-        return self.failure is None and bool(self._again)
+        return self.failure is None and (not self._exhausted or len(self._again) > coming)
 
     def add(self, task: AnyTask) -> None:
         """One more task."""
@@ -157,9 +157,9 @@ class TaskQueue:
             return False
         return not self._exhausted or any(not _is_barred(task, provider_id) for task in self._again)
 
-    async def wait_work(self) -> bool:
-        """Wait until a task waits for a worker; False if there will be none."""
-        while not self.has_waiting():
+    async def wait_work(self, coming: Callable[[], int] = lambda: 0) -> bool:
+        """Wait until a task waits for a worker besides those that come; False if there will be none."""
+        while not self.has_waiting(coming()):
             if self.is_done:
                 return False
             self._changed.clear()

@@ -95,7 +95,7 @@ def _numpy(module: str, name: str) -> Any:
 
 
 def _own_class(module: str, name: str) -> type | None:
-    """A data class that is defined in a module of the script; a name that was imported there does not count."""
+    """A data class that is defined in a module of the script; imported names do not count."""
     found: Any = sys.modules.get(module)
     for part in name.split("."):
         found = getattr(found, part, None)

@@ -1,0 +1,130 @@
+"""The short way in, with real containers and a real chain: examples, one-liners, a container that is lost."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from money import Ledger
+from network import DemoNetwork, demo_network
+from running_script import running_script
+from victims import busy_workplace
+
+from golemnet.image.errors import MissingTool
+from golemnet.image.recipe import cached_image
+from golemnet.image.recipes import READY_MADE, cache_directory
+
+pytestmark = [
+    pytest.mark.system,
+    pytest.mark.slow,
+    pytest.mark.privileged,
+    pytest.mark.chain,
+    pytest.mark.timeout(180),
+    pytest.mark.asyncio(loop_scope="module"),
+    pytest.mark.skipif(os.geteuid() != 0, reason="containers of the best driver need root"),
+]
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+SQUARES = Path(__file__).parent / "scripts" / "squares.py"
+GOLEM = Path(sys.executable).parent / "golem"
+PROVIDERS, SUBNET = 3, "sdk-test"
+STEP_S = 60.0
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def net() -> AsyncIterator[DemoNetwork]:
+    """A network with an empty registry: ready-made images come from the cache here, or are built."""
+    try:
+        for recipe in READY_MADE.values():
+            cached_image(recipe(), cache_directory())
+    except MissingTool as error:
+        pytest.skip(f"the images cannot be built: {error}")
+    async with demo_network(PROVIDERS, SUBNET) as network:
+        yield network
+
+
+async def example(net: DemoNetwork, folder: Path, name: str, *arguments: str) -> str:
+    """What an example prints; it has to succeed."""
+    script = EXAMPLES / name / f"{name}.py"
+    async with running_script(folder, script, *arguments, environment=net.environment) as running:
+        assert await running.finish(STEP_S) == 0, running.output
+        return running.output
+
+
+async def golem(net: DemoNetwork, folder: Path, *arguments: str, given: str = "") -> tuple[int, str, str]:
+    """Status and outputs of a command."""
+    process = await asyncio.create_subprocess_exec(
+        *(GOLEM, *arguments),
+        cwd=folder,
+        env={**os.environ, **net.environment},
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    out, err = await asyncio.wait_for(process.communicate(given.encode()), STEP_S)
+    return process.returncode or 0, out.decode(), err.decode()
+
+
+async def test_pi(net: DemoNetwork, tmp_path: Path):
+    output = await example(net, tmp_path, "pi", "6")
+    found = re.search(r"pi is about (3\.\d+)", output)
+    assert found, output
+    assert abs(float(found[1]) - 3.14159) < 0.01
+
+
+async def test_keyspace(net: DemoNetwork, tmp_path: Path):
+    assert "glow" in (await example(net, tmp_path, "keyspace")).splitlines()
+
+
+async def test_words(net: DemoNetwork, tmp_path: Path):
+    (tmp_path / "first.txt").write_text("one two two\n")
+    (tmp_path / "second.txt").write_text("three three three two\n")
+    output = await example(net, tmp_path, "words", "first.txt", "second.txt")
+    assert output.splitlines() == [
+        "first.words: two is there 2 times",
+        "second.words: three is there 3 times",
+    ]
+    counted = (tmp_path / "counts" / "second.words").read_text().split()
+    assert counted == ["3", "three", "1", "two"]
+
+
+async def test_one_liners(net: DemoNetwork, tmp_path: Path):
+    status, out, _ = await golem(net, tmp_path, "run", "--", "python3", "-c", "print(6 * 7); exit(5)")
+    assert (status, out) == (5, "42\n")
+
+    (tmp_path / "a.txt").write_text("hello\n")
+    status, out, err = await golem(net, tmp_path, "map", "-i", "small", "wc -c < {} | tee {.}.n", "a.txt")
+    assert (status, out, (tmp_path / "a.n").read_text()) == (0, "6\n", "6\n"), err
+
+    lines = await golem(net, tmp_path, "map", "-i", "small", "--json", "test {} != 2", given="1\n2\n3\n")
+    assert lines[0] == 1
+    assert [json.loads(line)["status"] for line in lines[1].splitlines()] == [0, 1, 0]
+
+
+async def test_the_doctor(net: DemoNetwork, tmp_path: Path):
+    status, out, _ = await golem(net, tmp_path, "doctor", "--json")
+    findings = {each["name"]: each["is_well"] for each in json.loads(out)}
+    assert status == 0, out
+    assert findings == dict.fromkeys(["daemon", "funds", "files", "subnet", "registry", "clock"], True)
+
+
+async def test_a_container_is_lost_in_the_middle(net: DemoNetwork, tmp_path: Path):
+    """Its calls are done elsewhere, once each; what was accepted is paid, once."""
+    ledger = await Ledger.open(net)
+    async with running_script(tmp_path, SQUARES, environment=net.environment) as running:
+        await running.until(r"result 0", STEP_S)
+        workplace = await busy_workplace(net, "sleep", STEP_S)
+        workplace.exe_unit.kill()
+        assert await running.finish(STEP_S) == 0, running.output
+    results = [int(number) for number in re.findall(r"result (\d+)", running.output)]
+    assert results == [number * number for number in range(12)]
+    report = json.loads(running.output.partition("report ")[2].splitlines()[0])
+    assert sum(report.values()) == 12
+    await ledger.check()
