@@ -50,6 +50,12 @@ async def net() -> AsyncIterator[DemoNetwork]:
         yield network
 
 
+@pytest_asyncio.fixture(scope="module", loop_scope="module", autouse=True)
+async def ledger(net: DemoNetwork) -> Ledger:
+    """The balances before all tests."""
+    return await Ledger.open(net)
+
+
 async def example(net: DemoNetwork, folder: Path, name: str, *arguments: str) -> str:
     """What an example prints; it has to succeed."""
     script = EXAMPLES / name / f"{name}.py"
@@ -115,9 +121,8 @@ async def test_the_doctor(net: DemoNetwork, tmp_path: Path):
     assert findings == dict.fromkeys(["daemon", "funds", "files", "subnet", "registry", "clock"], True)
 
 
-async def test_a_container_is_lost_in_the_middle(net: DemoNetwork, tmp_path: Path):
-    """Its calls are done elsewhere, once each; what was accepted is paid, once."""
-    ledger = await Ledger.open(net)
+async def test_a_container_is_lost_in_the_middle(net: DemoNetwork, ledger: Ledger, tmp_path: Path):
+    """Its calls are done elsewhere, once each; what all tests have accepted is paid, once."""
     async with running_script(tmp_path, SQUARES, environment=net.environment) as running:
         await running.until(r"result 0", STEP_S)
         workplace = await busy_workplace(net, "sleep", STEP_S)
