@@ -75,6 +75,7 @@ class Buyer:
         self._client = Client.from_environment()
         self._markets: list[Market] = []
         self._runs: list[Run] = []
+        self._looked = 0.0
         self.accepted = 0
 
     async def __aenter__(self) -> Self:
@@ -142,12 +143,14 @@ class Buyer:
             TaskFailed, WorkerFailed: the run has failed.
         """
         while True:
+            # also when one task after the other is done without a pause
+            if time.monotonic() - self._looked >= look_s:
+                await self.check_limits()
             try:
                 async with asyncio.timeout(max(min(self.left_s, look_s), 0.0)):
                     return await run.next_done()
             except TimeoutError:
-                pass
-            await self.check_limits()
+                await self.check_limits()
 
     @property
     def left_s(self) -> float:
@@ -156,6 +159,7 @@ class Buyer:
 
     async def check_limits(self) -> None:
         """Raise RunTimeout or BudgetExhausted when it is time to end."""
+        self._looked = time.monotonic()
         now = self._clock.now()
         if now >= self.expires:
             raise await self._timed_out()

@@ -141,10 +141,8 @@ class Containers:
 class ShopBuyer(Buyer):
     """A buyer whose daemon is a stand-in, and who waits for no invoices."""
 
-    def __init__(self, shop: Shop, emit):
-        super().__init__(
-            budget=1, timeout=timedelta(minutes=1), strategy=DummyMS(), subnet_tag=None, emit=emit
-        )
+    def __init__(self, shop: Shop, emit, budget, timeout):
+        super().__init__(budget=budget, timeout=timeout, strategy=DummyMS(), subnet_tag=None, emit=emit)
         self._client, self._files = shop.client, shop.files
 
     async def _open(self) -> None:
@@ -176,9 +174,9 @@ class Shop:
         )
         self.events: list[Any] = []
 
-    def golem(self, **options: Any) -> Golem:
-        golem = Golem(1.0, event_consumer=self.events.append, **options)
-        golem._buyer = ShopBuyer(self, golem._hear)
+    def golem(self, budget: float = 1000, timeout: timedelta = timedelta(minutes=1), **options: Any) -> Golem:
+        golem = Golem(budget, event_consumer=self.events.append, **options)
+        golem._buyer = ShopBuyer(self, golem._hear, budget, timeout)
         return golem
 
 

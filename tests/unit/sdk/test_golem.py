@@ -4,12 +4,14 @@ import asyncio
 import dataclasses
 import os
 import sys
+from datetime import timedelta
 
 import pytest
 
-from golemnet.requestor.errors import TaskFailed
+from golemnet.image.gvmi import ImageConfig
+from golemnet.requestor.errors import BudgetExhausted, RunTimeout, TaskFailed
 from golemnet.requestor.events import ProviderDisagreed
-from golemnet.sdk import functions
+from golemnet.sdk import executor, functions, images, pool
 from golemnet.sdk.errors import (
     CannotTravel,
     NoAgreement,
@@ -264,3 +266,81 @@ async def test_items_are_no_shell_code(shop):
 async def test_a_closed_golem_says_so(shop):
     with pytest.raises(Exception, match="is not open"):
         await collect(shop.golem().map(square, [1]))
+
+
+def endless():
+    number = 0
+    while True:
+        yield number
+        number += 1
+
+
+async def drain(results):
+    async with asyncio.timeout(30):
+        async for _ in results:
+            pass
+
+
+async def test_work_stops_at_the_budget_also_when_results_never_pause(shop):
+    """To begin costs 0.5 GLM here, and a second 0.03."""
+    async with shop.golem(budget=0.52, workers=1) as golem:
+        with pytest.raises(BudgetExhausted):
+            await drain(golem.map(square, endless()))
+
+
+async def test_work_stops_at_the_timeout_also_when_results_never_pause(shop):
+    async with shop.golem(timeout=timedelta(seconds=2), workers=1) as golem:
+        with pytest.raises(RunTimeout):
+            await drain(golem.map(square, endless()))
+
+
+async def test_one_call_signs_one_agreement(shop):
+    async with shop.golem(workers=3) as golem:
+        assert await golem.submit(square, 2) == 4
+    assert len(shop.containers.created) == 1
+
+
+async def test_an_idle_provider_is_let_go(shop, monkeypatch):
+    monkeypatch.setattr(pool, "PATIENCE_S", 0.2)
+    async with shop.golem(workers=1) as golem:
+        assert await golem.submit(square, 2) == 4
+        async with asyncio.timeout(10):
+            while not shop.market.ended:  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
+        assert await golem.submit(square, 3) == 9
+    assert len(shop.containers.created) == 2
+
+
+async def test_what_was_left_by_break_is_not_begun(shop):
+    async with shop.golem(workers=1) as golem:
+        results = golem.map(square, endless())
+        assert await anext(results) == 0
+        await results.aclose()
+        assert await golem.submit(square, 5) == 25
+    counted = sum(len(run["args"][-1].split()) for _, run in shop.containers.runs())
+    assert counted < 256, "the window's calls were forgotten"
+
+
+def test_an_executor(shop, monkeypatch):
+    monkeypatch.setattr(executor, "Golem", lambda budget, **options: shop.golem(**options))
+    with executor.GolemExecutor(1.0, workers=1) as pool:
+        assert list(pool.map(pow, [2, 3], [3, 2])) == [8, 9]
+        assert isinstance(pool.submit(failing, 2).exception(), ValueError)
+    with pytest.raises(RuntimeError, match="after shutdown"):
+        pool.submit(square, 1)
+
+
+@pytest.mark.parametrize(
+    ("version", "is_right"), [("", True), ("3.11.2", True), ("2.7.18", False), ("3.111", False)]
+)
+def test_an_image_that_says_another_python_is_refused_before_anything_is_bought(
+    version, is_right, monkeypatch
+):
+    monkeypatch.setattr(images, "HERE", "3.11")
+    config = ImageConfig(env=(f"PYTHON_VERSION={version}",) if version else ())
+    image = images.FoundImage(image_hash="0" * 56, image_url="", config=config)
+    if is_right:
+        images.check_python(image, "x")
+    else:
+        with pytest.raises(WrongPython, match=version):
+            images.check_python(image, "x")
