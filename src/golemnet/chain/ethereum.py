@@ -145,6 +145,16 @@ class Ethereum:
             transfers=tuple(self._transfers(found["logs"])),
         )
 
+    async def transfers_of(self, address: str) -> list[tuple[str, TokenTransfer]]:
+        """Every transfer of the token from or to ``address``, with the hash of its transaction."""
+        topic = "0x" + self._token.topic("Transfer").hex()
+        holder = "0x" + address[2:].rjust(64, "0")
+        question = {"fromBlock": "0x0", "address": self.file.token}
+        sent = await self._rpc.call("eth_getLogs", {**question, "topics": [topic, holder]})
+        received = await self._rpc.call("eth_getLogs", {**question, "topics": [topic, None, holder]})
+        logs = {(each["transactionHash"], each["logIndex"]): each for each in [*sent, *received]}
+        return [(hash_, transfer) for (hash_, _), log in logs.items() for transfer in self._transfers([log])]
+
     async def batch_transaction(self, payer: str, batch: bytes) -> str | None:
         """The hash of the transaction that has paid ``batch`` of ``payer``; None if none has."""
         topics = [self._multi_transfer.topic("BatchPaid"), bytes.fromhex(payer[2:]).rjust(32, b"\0"), batch]

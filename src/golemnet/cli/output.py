@@ -10,6 +10,7 @@ from decimal import Decimal
 import msgspec
 
 from golemnet.errors import GolemError
+from golemnet.rest.wire import encode
 
 Value = str | int | float | bool | Decimal | datetime | None
 Row = Mapping[str, Value]
@@ -40,7 +41,7 @@ def show_one(row: Mapping[str, object], *, as_json: bool) -> None:
 
 def show_json(value: object) -> None:
     """Print ``value`` as indented JSON; amounts are strings."""
-    print(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
+    print(msgspec.json.format(encode(value), indent=2).decode())
 
 
 def show_error(error: GolemError) -> None:

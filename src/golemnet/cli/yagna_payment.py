@@ -6,6 +6,7 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
+from golemnet.cli import yagna_payment_books
 from golemnet.cli.context import Given
 from golemnet.cli.output import show_json, show_rows
 from golemnet.cli.payment_tables import status_fields, status_rows
@@ -20,6 +21,10 @@ driver = App(name="driver", help="Show payment drivers.")
 accounts = App(name="accounts", help="Show payment accounts.")
 app.command(driver)
 app.command(accounts)
+app.command(yagna_payment_books.invoice)
+app.command(yagna_payment_books.ledger)
+app.command(yagna_payment_books.verify)
+app.command(yagna_payment_books.exit_, name="exit")
 
 
 @app.command

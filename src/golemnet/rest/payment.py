@@ -232,6 +232,43 @@ class AccountStatus(MoneyWire):
     block_datetime: datetime | None = None
 
 
+class LedgerEntry(MoneyWire):
+    """A line of ``yagna payment ledger`` (ours): ``amount`` GLM from the account ``credit`` to ``debit``."""
+
+    date: datetime
+    debit: str
+    credit: str
+    amount: Decimal
+    document: str
+    document_id: str
+    agreement_id: str
+    transaction: str | None = None
+
+
+class Finding(MoneyWire):
+    """A line of ``yagna payment verify`` (ours): a mismatch, an open amount or a note, explained."""
+
+    kind: str
+    about: str
+    amount: Decimal
+    what: str
+
+
+class Withdrawal(MoneyWire):
+    """A request of ``yagna payment exit`` (ours); no amount means all that is not reserved."""
+
+    to: str
+    amount: Decimal | None = None
+
+
+class Withdrawn(MoneyWire):
+    """What was moved by ``yagna payment exit`` (ours)."""
+
+    to: str
+    amount: Decimal
+    transaction: str
+
+
 class PlatformEntry(Wire):
     """A line of ``yagna payment driver list``."""
 

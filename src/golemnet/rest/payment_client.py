@@ -14,9 +14,11 @@ from golemnet.rest.payment import (
     AllocationUpdate,
     DebitNote,
     DebitNoteEvent,
+    Finding,
     InitAccount,
     Invoice,
     InvoiceEvent,
+    LedgerEntry,
     MarketDecoration,
     NewAllocation,
     NewDebitNote,
@@ -24,6 +26,8 @@ from golemnet.rest.payment import (
     Payment,
     PlatformEntry,
     Rejection,
+    Withdrawal,
+    Withdrawn,
 )
 from golemnet.rest.transport import POLL_MARGIN_S, Transport, segment
 from golemnet.rest.wire import decode
@@ -60,6 +64,18 @@ class PaymentClient:
         """Balance, reservations and totals of the accounts."""
         query = {"address": address, "platform": platform}
         return await self._transport.get(f"{PREFIX}/status", list[AccountStatus], query)
+
+    async def ledger(self) -> list[LedgerEntry]:
+        """The books of the node, the oldest entry first."""
+        return await self._transport.get(f"{PREFIX}/ledger", list[LedgerEntry])
+
+    async def verify(self) -> list[Finding]:
+        """What differs between the books and the chain."""
+        return await self._transport.get(f"{PREFIX}/ledger/findings", list[Finding])
+
+    async def exit(self, body: Withdrawal) -> Withdrawn:
+        """Move tokens out of the account, by one transaction that is confirmed."""
+        return await self._transport.post(f"{PREFIX}/exit", Withdrawn, body, timeout_s=INIT_TIMEOUT_S)
 
     async def get_drivers(self) -> list[PlatformEntry]:
         """The payment platforms of this daemon."""

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from decimal import Decimal
 
+import pytest
+
+from golemnet.cli.output import show_json
 from golemnet.cli.payment_tables import status_fields, status_rows
 from golemnet.rest.payment import AccountStatus
 
@@ -23,6 +27,12 @@ STATUS = AccountStatus(
     incoming_accepted=Decimal(0),
     incoming_confirmed=Decimal(0),
 )
+
+
+def test_amounts_are_printed_for_programs(capsys: pytest.CaptureFixture[str]):
+    show_json(status_fields(STATUS))
+    printed = json.loads(capsys.readouterr().out)
+    assert (printed["amount"], printed["reserved"]) == ("1000.000000000000000001", "10")
 
 
 def test_the_rows():

@@ -97,3 +97,26 @@ def test_the_version(run: Run):
     status, out, _ = run("--version")
     assert status == 0
     assert out.strip()
+
+
+def test_books_of_a_node_that_has_paid_nothing(node: Node, run: Run):
+    there = ("-d", str(node.settings.data_dir))
+    status, out, _ = run("payment", "ledger", "--csv", *there)
+    assert (status, out) == (
+        0,
+        "date,debit,credit,amount,document,document_id,agreement_id,transaction\n",
+    )
+    assert json.loads(run("payment", "ledger", "--json", *there)[1]) == []
+    status, out, _ = run("payment", "verify", "--json", *there)
+    assert (status, [each["kind"] for each in json.loads(out)]) == (0, ["note"])
+    stats = json.loads(run("payment", "invoice", "status", "--last", "24h", "--json", *there)[1])
+    assert stats["provider"]["settled"] == {"totalAmount": "0", "agreementsCount": 0}
+    assert set(stats) == {"requestor", "provider"}
+
+
+def test_nonsense_about_money_is_refused(node: Node, run: Run):
+    there = ("-d", str(node.settings.data_dir))
+    status, _, err = run("payment", "invoice", "status", "--last", "soon", *there)
+    assert (status, err.splitlines()[0]) == (1, "error: 'soon' is no duration.")
+    status, _, err = run("payment", "exit", "nobody", *there)
+    assert (status, err.splitlines()[0]) == (1, "error: 'nobody' is no address.")

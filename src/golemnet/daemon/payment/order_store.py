@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, insert, select, update
+from sqlalchemy import ColumnElement, Connection, insert, select, true, update
 
 from golemnet.daemon.payment.store import (
     Order,
@@ -23,6 +23,11 @@ from golemnet.daemon.payment.store import (
 def add_order(connection: Connection, order: Order) -> None:
     """Store an order."""
     connection.execute(insert(order_table).values(**values(order)))
+
+
+def all_orders(connection: Connection) -> list[Order]:
+    """Every order there ever was."""
+    return _orders(connection, true())
 
 
 def orders_of_agreement(connection: Connection, agreement_id: str) -> list[Order]:

@@ -13,8 +13,11 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
 
+import structlog
 from sqlalchemy import Connection
 
+from golemnet.chain.batch import Payout
+from golemnet.chain.errors import ChainError
 from golemnet.clock import Clock
 from golemnet.daemon.payment import claim_store, order_store
 from golemnet.daemon.payment.accounts import Accounts
@@ -22,22 +25,35 @@ from golemnet.daemon.payment.allocations import Allocations
 from golemnet.daemon.payment.claims_issued import IssuedClaims
 from golemnet.daemon.payment.claims_received import ReceivedClaims
 from golemnet.daemon.payment.delivery import Delivery
+from golemnet.daemon.payment.ledger import entries, read_books
 from golemnet.daemon.payment.paying import GATHER_S, Paying
 from golemnet.daemon.payment.peers import ClaimPeers
 from golemnet.daemon.payment.platforms import Platforms
 from golemnet.daemon.payment.receiving import Receiving
+from golemnet.daemon.payment.reconciling import MISMATCH, Reconciling
 from golemnet.daemon.payment.store import DEBIT_NOTE, Claim, ClaimEvent, Part, PaymentRecord
-from golemnet.daemon.payment.terms import Deals
+from golemnet.daemon.payment.terms import NO_ADDRESS, Deals
 from golemnet.daemon.payment.tidings import BATCH, CLAIMS, NOTICE, PAYMENTS, TELL, Tidings
 from golemnet.daemon.payment.transaction_store import StoredTransactions
 from golemnet.daemon.payment.wallet import Wallet
 from golemnet.database.database import Database
 from golemnet.database.outbox import Outbox
 from golemnet.model.keys import NodeKey
+from golemnet.model.money import to_wei
 from golemnet.model.node_id import NodeId
 from golemnet.net.network import Network
-from golemnet.rest.errors import NotFound
-from golemnet.rest.payment import Account, AccountStatus, InitAccount
+from golemnet.rest.errors import BadRequest, NotFound
+from golemnet.rest.payment import (
+    Account,
+    AccountStatus,
+    InitAccount,
+    LedgerEntry,
+    NewAllocation,
+    Withdrawal,
+    Withdrawn,
+)
+
+log = structlog.get_logger(__name__)
 
 PaymentWithParts = tuple[PaymentRecord, list[Part]]
 
@@ -72,7 +88,9 @@ class Payments:
         self._tidings = Tidings(clock, key, outbox)
         self._network = network
         self.platforms = Platforms()
-        self.wallet = Wallet(chain_file, key, StoredTransactions(database))
+        transactions = StoredTransactions(database)
+        self.wallet = Wallet(chain_file, key, transactions)
+        self.reconciling = Reconciling(database, self.wallet, transactions)
         self.allocations = Allocations(clock, database, self.wallet, self.platforms)
         self.accounts = Accounts(database, self.wallet, self.platforms, self.allocations)
         self.issued = IssuedClaims(clock, key.node_id, database, network, deals, self._tidings)
@@ -91,10 +109,12 @@ class Payments:
     async def run(self, ready: asyncio.Event) -> None:
         """Pay what is ordered until cancelled. Needs the outbox to run as well."""
         ready.set()
+        checking = asyncio.create_task(self._report_mismatches())
         try:
             await self.wallet.repair()
             await self._paying.run()
         finally:
+            checking.cancel()
             await self.wallet.close()
 
     async def init(self, wanted: InitAccount) -> list[Account]:
@@ -109,6 +129,23 @@ class Payments:
         self.accounts.check_address(wanted.address)
         await self.wallet.fund()
         return await self.accounts.status(wanted.platform)
+
+    async def ledger(self) -> list[LedgerEntry]:
+        """The books in double entry, the oldest entry first."""
+        return entries(await self._database.read(read_books))
+
+    async def exit(self, wanted: Withdrawal) -> Withdrawn:
+        """Move tokens to another address: the amount, or all that is not reserved. Raises BadRequest."""
+        receiver = _receiver(wanted.to)
+        amount = wanted.amount
+        if amount is None:
+            amount = await self.wallet.balance() - await self.allocations.reserved()
+        if amount <= 0:
+            raise BadRequest("There is nothing to move.", next_step="See `yagna payment status`.")
+        reserved = await self.allocations.create(NewAllocation(total_amount=amount))
+        receipt = await self.wallet.pay(f"exit-{reserved.id}", [Payout(receiver, to_wei(amount))])
+        await self.allocations.release(reserved.id)
+        return Withdrawn(to=receiver, amount=amount, transaction=receipt.hash)
 
     async def claim(self, kind: str, claim_id: str) -> Claim:
         """A debit note or an invoice of either side. Raises NotFound."""
@@ -178,6 +215,20 @@ class Payments:
 
         return await self._database.read(read)
 
+    async def _report_mismatches(self) -> None:
+        if not self.wallet.is_configured:
+            return
+        try:
+            findings = await self.reconciling.verify()
+        except ChainError as error:
+            log.warning("books not compared with the chain", why=str(error))
+            return
+        for each in findings:
+            if each.kind == MISMATCH:
+                log.warning(
+                    "books and chain differ", about=each.about, amount=str(each.amount), why=each.what
+                )
+
     async def _pay_batch(self, batch_id: str, _body: bytes) -> None:
         await self._paying.pay_batch(batch_id)
 
@@ -185,3 +236,13 @@ class Payments:
         task = asyncio.get_running_loop().create_task(self._tidings.retry(node))
         self._returning.add(task)
         task.add_done_callback(self._returning.discard)
+
+
+def _receiver(text: str) -> str:
+    try:
+        receiver = str(NodeId.parse(text))
+    except ValueError as error:
+        raise BadRequest(f"{text[:60]!r} is no address.") from error
+    if receiver == NO_ADDRESS:
+        raise BadRequest("The zero address would lose the tokens.")
+    return receiver

@@ -38,6 +38,14 @@ class StoredTransactions:
 
         await self._database.write(write, durable=True)
 
+    async def by_hash(self, hash_: str) -> list[StoredTransaction]:
+        """The transactions that have, or had, this hash."""
+        everything = select(transaction_table)
+        found = await self._database.read(
+            lambda connection: [record(row, StoredTransaction) for row in connection.execute(everything)]
+        )
+        return [each for each in found if hash_ in each.hashes]
+
     async def newest(self, chain: str, sender: str, limit: int) -> list[StoredTransaction]:
         """The last ``limit`` transactions by nonce, the highest first."""
         mine = (_columns.chain == chain) & (_columns.sender == sender)

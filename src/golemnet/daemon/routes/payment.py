@@ -1,6 +1,7 @@
 """The payment API: its OpenAPI operations under ``/payment-api/v1``, and extensions for ``yagna payment``.
 
-Extensions: ``GET /status`` (money and totals), ``POST /init``, ``POST /fund`` (the faucet), ``GET /drivers``.
+Extensions: ``GET /status`` (money and totals), ``POST /init``, ``POST /fund`` (the faucet), ``GET /drivers``,
+``GET /ledger`` and ``/ledger/findings`` (the books, and how they differ from the chain), ``POST /exit``.
 Clients of 2020 use the same operations under ``/requestor`` and ``/provider``, and another shape of events.
 """
 
@@ -28,6 +29,7 @@ from golemnet.rest.payment import (
     NewInvoice,
     Payment,
     Rejection,
+    Withdrawal,
 )
 
 ACK_TIMEOUT_S = 15.0
@@ -76,6 +78,15 @@ def _account_routes(payments: Payments) -> Table:
     async def post_fund(request: web.Request) -> web.Response:
         return answer(await payments.fund(await body_of(request, InitAccount)))
 
+    async def get_ledger(request: web.Request) -> web.Response:
+        return answer(await payments.ledger())
+
+    async def get_findings(request: web.Request) -> web.Response:
+        return answer(await payments.reconciling.verify())
+
+    async def post_exit(request: web.Request) -> web.Response:
+        return answer(await payments.exit(await body_of(request, Withdrawal)))
+
     async def get_drivers(request: web.Request) -> web.Response:
         return answer(payments.platforms.entries())
 
@@ -86,6 +97,9 @@ def _account_routes(payments: Payments) -> Table:
         ("POST", "/init", post_init),
         ("POST", "/fund", post_fund),
         ("GET", "/drivers", get_drivers),
+        ("GET", "/ledger", get_ledger),
+        ("GET", "/ledger/findings", get_findings),
+        ("POST", "/exit", post_exit),
     ]
 
 
