@@ -52,3 +52,14 @@ async def test_there_is_a_bound(monkeypatch):
     waiting = filled(a=1.0, b=1.0, c=9.0)
     assert [await taken(waiting), await taken(waiting)] == ["a", "b"]
     assert not waiting.has_other_than(())
+
+
+async def test_who_is_not_allowed_is_left_waiting():
+    waiting = filled(a=1.0, b=3.0)
+    chosen = await asyncio.wait_for(waiting.take(lambda name: True, lambda name: name != "b"), 1)
+    assert chosen.provider_id == "a"
+    taking = asyncio.create_task(waiting.take(lambda name: True, lambda name: name != "b"))
+    await asyncio.sleep(0)
+    waiting.add(0.0, Candidate("proposal", "c", "c", PRICING, 1.0))
+    assert (await asyncio.wait_for(taking, 1)).provider_id == "c"
+    assert [each.provider_id for each in waiting.waiting()] == ["b"]

@@ -250,3 +250,95 @@ def test_whatever_happens_every_task_ends(count, slots, providers, fate):
         assert sum(task.status is TaskStatus.ACCEPTED for task in tasks) == len(market.accepted)
     else:
         assert any(len(task.attempts) == MAX_ATTEMPTS for task in tasks)
+
+
+async def test_an_open_queue_takes_more_until_it_is_closed():
+    queue = TaskQueue(is_open=True)
+    assert await take(queue, "p") == "waits"
+    queue.add(Task(1))
+    accept(queue, await take(queue, "p"))
+    assert (queue.is_idle, queue.is_done) == (True, False)
+    queue.close()
+    assert queue.is_done
+    assert await take(queue, "p") is None
+
+
+async def test_a_worker_that_finds_nothing_for_a_while_ends():
+    queue = TaskQueue(is_open=True, patience_s=0.01)
+    async with asyncio.timeout(SOON_S):
+        assert await queue.take("p") is None
+    assert not queue.is_done
+
+
+async def test_a_batch_takes_those_that_are_alike():
+    queue = TaskQueue(is_open=True)
+    for number in range(6):
+        queue.add(Task(number))
+    assert (await take(queue, "p")).data == 0
+    assert [task.data for task in queue.more("p", 2, lambda task: task.data % 2 == 1)] == [1, 3]
+    assert [(await take(queue, "q")).data for _ in range(3)] == [2, 4, 5]
+
+
+async def test_what_was_not_begun_waits_in_front_and_has_no_attempt():
+    queue = TaskQueue(is_open=True)
+    first, second = Task(1), Task(2)
+    queue.add(first)
+    queue.add(second)
+    assert await take(queue, "p") is first
+    queue.untouched(first, "p")
+    assert await take(queue, "q") is first
+    assert first.attempts == []
+
+
+async def test_copies_of_a_task_go_to_different_providers():
+    queue, asked = TaskQueue(is_open=True), set()
+    for _ in range(2):
+        queue.add(Task("copy", barred=asked))
+    one = await take(queue, "p")
+    assert await take(queue, "p") == "waits"
+    assert not queue.may_have_work_for("p")
+    assert queue.may_have_work_for("q")
+    assert await take(queue, "q") is not one
+    assert asked == {"p", "q"}
+
+
+async def test_a_banned_provider_gets_nothing():
+    banned = set()
+    queue = TaskQueue(is_open=True, banned=banned)
+    queue.add(Task(2))
+    banned.add("p")
+    assert await take(queue, "p") == "waits"
+    assert not queue.may_have_work_for("p")
+    assert (await take(queue, "q")).data == 2
+
+
+async def test_a_task_has_as_many_attempts_as_it_says_and_its_failure_is_heard():
+    failed = []
+    queue = TaskQueue(is_open=True, on_failed=lambda task, error: failed.append((task, str(error))))
+    task = Task("x", max_attempts=2)
+    queue.add(task)
+    for provider in ("p", "q"):
+        assert await take(queue, provider) is task
+        queue.failed(task, attempt(provider))
+    assert queue.failure is None
+    [(heard, text)] = failed
+    assert heard is task
+    assert "failed 2 times" in text
+
+
+async def test_workers_that_come_are_counted():
+    queue = TaskQueue(is_open=True)
+    queue.add(Task(1))
+    assert queue.has_waiting(0)
+    assert not queue.has_waiting(1)
+    queue.add(Task(2))
+    assert queue.has_waiting(1)
+
+
+async def test_a_task_that_nobody_wants_any_more_is_not_begun():
+    queue = TaskQueue(is_open=True)
+    task = Task(1)
+    queue.add(task)
+    queue.forget(task)
+    assert await take(queue, "p") == "waits"
+    assert queue.is_idle
