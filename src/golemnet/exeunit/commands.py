@@ -36,7 +36,9 @@ async def perform(command: Command, environment: Environment, captured: Captured
         case Run():
             await _run(command, environment, captured, emit)
         case Transfer():
-            await environment.transfer(command.source, command.target, _progress(command, emit))
+            await environment.transfer(
+                command.source, command.target, _progress(command, emit), command.format
+            )
         case Terminate():
             await environment.stop()
         case Sign():

@@ -84,11 +84,13 @@ class Environment:
         used = await self._driver.usage()
         return used.memory_peak_bytes >= 0.98 * self._terms.limits.memory_bytes
 
-    async def transfer(self, source: str, target: str, progress: Progress | None = None) -> None:
-        """Move a file; both as texts (``locations.py``). Raises GolemError."""
+    async def transfer(
+        self, source: str, target: str, progress: Progress | None = None, archive: str | None = None
+    ) -> None:
+        """Move a file, or a folder as an ``archive``; both as texts (``locations.py``). Raises GolemError."""
         if self._transfers is None:
             raise CommandFailed("Nothing is deployed yet.")
-        await self._transfers.move(parse_location(source), parse_location(target), progress)
+        await self._transfers.move(parse_location(source), parse_location(target), progress, archive)
 
     async def stop(self) -> None:
         """Kill and remove everything."""

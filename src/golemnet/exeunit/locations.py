@@ -12,6 +12,8 @@ from golemnet.exeunit.errors import TransferFailed
 
 MAX_LOCATION: Final = 4096
 _NODE = re.compile(r"0x[0-9a-fA-F]{40}")
+DIGEST_DIGITS: Final = (56, 64, 96, 128)
+_HASHED = re.compile(r"(?://)?sha3:([0-9a-fA-F]+):(.+)")
 _FILE = re.compile(r"[A-Za-z0-9._-]{1,200}")
 
 
@@ -34,11 +36,18 @@ class Web(msgspec.Struct, frozen=True):
     url: str
 
 
-Location = Inside | Published | Web
+class Checked(msgspec.Struct, frozen=True):
+    """A source whose content must have the SHA-3 ``digest``; its length says which SHA-3."""
+
+    source: Published | Web
+    digest: str
+
+
+Location = Inside | Published | Web | Checked
 
 
 def parse_location(text: str) -> Location:
-    """Read ``container:/path``, ``gftp://node/file`` or ``http(s)://...``.
+    """Read ``container:/path``, ``gftp://node/file``, ``http(s)://...``, or ``hash:sha3:HEX:`` before these.
 
     Raises:
         TransferFailed: it is none of them.
@@ -46,16 +55,26 @@ def parse_location(text: str) -> Location:
     if len(text) > MAX_LOCATION or "\0" in text:
         raise TransferFailed("The address of a transfer is too long or holds a zero byte.")
     scheme, _, rest = text.partition(":")
-    readers = {"container": _inside, "gftp": _published, "http": _web, "https": _web}
+    readers = {"container": _inside, "gftp": _published, "http": _web, "https": _web, "hash": _checked}
     if scheme.lower() not in readers:
         raise TransferFailed(
             f"Transfers do not understand {text[:200]!r}.",
-            next_step="Use container:/path, gftp://node/file, http:// or https://.",
+            next_step="Use container:/path, gftp://node/file, http://, https:// or hash:sha3:HEX:http://...",
         )
     try:
         return readers[scheme.lower()](text, rest)
     except ValueError as error:
         raise TransferFailed(f"{text[:200]!r} is not an address.", why=str(error)) from error
+
+
+def _checked(text: str, rest: str) -> Checked:
+    found = _HASHED.fullmatch(rest)
+    if found is None or len(found[1]) not in DIGEST_DIGITS:
+        raise TransferFailed(f"{text[:200]!r} is not of the form hash:sha3:HEX:ADDRESS.")
+    source = parse_location(found[2])
+    if not isinstance(source, Published | Web):
+        raise TransferFailed("Only what comes from outside can be checked by a hash.")
+    return Checked(source, found[1].lower())
 
 
 def _inside(text: str, rest: str) -> Inside:

@@ -1,14 +1,17 @@
-"""Bringing files into the environment and out of it."""
+"""Bringing files into the environment and out of it, and folders as archives."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from typing import BinaryIO
 
 from golemnet.errors import GolemError
+from golemnet.exeunit.archives import Compression, compression_of, pack, unpack
+from golemnet.exeunit.bridges import consume, produce
 from golemnet.exeunit.errors import TransferFailed
-from golemnet.exeunit.locations import Inside, Location, Published, Web
+from golemnet.exeunit.locations import Checked, Inside, Location, Published, Web
 from golemnet.exeunit.volumes import Volumes, no_room
 from golemnet.exeunit.web import CHUNK_BYTES, Internet, chunks_of
 from golemnet.rest.client import Client
@@ -18,7 +21,7 @@ Progress = Callable[[int, int | None], None]
 
 
 class Transfers:
-    """Moves single files between volumes, other nodes (gftp through the daemon) and the web.
+    """Moves files between volumes, other nodes (gftp through the daemon) and the web.
 
     Args:
         client: of the provider's own daemon.
@@ -35,21 +38,44 @@ class Transfers:
         self._volumes = volumes
         self._room = room
 
-    async def move(self, source: Location, target: Location, progress: Progress | None = None) -> None:
+    async def move(
+        self,
+        source: Location,
+        target: Location,
+        progress: Progress | None = None,
+        archive: str | None = None,
+    ) -> None:
         """Copy ``source`` to ``target``; ``progress`` is told bytes done and the size if it is known.
+
+        With the name of an ``archive`` format, what is in the environment is a folder, packed or unpacked.
 
         Raises:
             TransferFailed: with the reason; a target in the environment is then left as it was.
         """
         if not isinstance(source, Inside) and not isinstance(target, Inside):
             raise TransferFailed("One side of a transfer must be in the environment (container:/path).")
-        async with self._read(source) as (content, size):
+        compression = None if archive is None else compression_of(archive)
+        async with self._read(source, compression) as (content, size):
             watched = _watched(content, size, progress) if progress else content
-            await self._write(target, watched, size)
+            if isinstance(target, Inside) and compression is not None and not isinstance(source, Inside):
+                await self._unpack(target.path, watched, compression)
+            else:
+                await self._write(target, watched, size)
+
+    async def _unpack(self, folder: str, content: Content, compression: Compression) -> None:
+        room = await self._room()
+        await consume(content, lambda stream: unpack(stream, compression, self._volumes, folder, room))
 
     @asynccontextmanager
-    async def _read(self, source: Location) -> AsyncIterator[tuple[Content, int | None]]:
+    async def _read(
+        self, source: Location, compression: Compression | None = None
+    ) -> AsyncIterator[tuple[Content, int | None]]:
         match source:
+            case Inside(path) if compression is not None:
+                async with aclosing(
+                    produce(lambda sink: pack(self._volumes, path, sink, compression))
+                ) as packed:
+                    yield packed, None
             case Inside(path):
                 with self._volumes.open_to_read(path) as (file, size):
                     yield _chunks(file, size), size
@@ -59,6 +85,9 @@ class Transfers:
             case Web(url):
                 async with self._internet.fetch(url) as opened:
                     yield opened
+            case Checked(inner, digest):
+                async with self._read(inner) as (content, size):
+                    yield _checked(content, digest), size
 
     @asynccontextmanager
     async def _open_published(self, node_id: str, file_id: str) -> AsyncIterator[tuple[Content, int | None]]:
@@ -80,7 +109,9 @@ class Transfers:
             case Published(node_id, file_id):
                 await self._publish(node_id, file_id, content, size)
             case Web(url):
-                await self._internet.send(url, content, size or 0)
+                await self._internet.send(url, content, size)
+            case Checked():
+                raise TransferFailed("A hash checks what comes in, not where it goes to.")
 
     async def _publish(self, node_id: str, file_id: str, content: Content, size: int | None) -> None:
         try:
@@ -112,6 +143,18 @@ async def _chunks(file: BinaryIO, size: int) -> Content:
             raise TransferFailed("The file became shorter while it was sent.")
         left -= len(chunk)
         yield chunk
+
+
+async def _checked(content: Content, digest: str) -> Content:
+    """The content; at its end it must have been what the digest says."""
+    found = hashlib.new(f"sha3_{len(digest) * 4}")
+    async for chunk in content:
+        found.update(chunk)
+        yield chunk
+    if found.hexdigest() != digest:
+        raise TransferFailed(
+            "The file has another hash than was asked for.", why=f"It is {found.hexdigest()}."
+        )
 
 
 async def _within(content: Content, room: int, path: str) -> Content:

@@ -59,6 +59,24 @@ class Volumes:
             finally:
                 os.close(folder)
 
+    def make_folder(self, path: str) -> None:
+        """Make the folder at ``path`` and those above it. Raises TransferFailed."""
+        volume, inner = self._find(path)
+        with _writable(path), _folder(volume) as root:
+            os.close(_make_folders(root, inner, volume.owner))
+
+    @contextlib.contextmanager
+    def open_folder(self, path: str) -> Iterator[tuple[int, int]]:
+        """The folder at ``path``, open, and the size of the disk that it is on. Raises TransferFailed."""
+        volume, inner = self._find(path)
+        with _readable(path), _folder(volume) as root:
+            descriptor = kernel.open_inside(root, inner or ".", os.O_RDONLY | os.O_DIRECTORY)
+            try:
+                space = os.fstatvfs(descriptor)
+                yield descriptor, space.f_blocks * space.f_frsize
+            finally:
+                os.close(descriptor)
+
     def _find(self, path: str) -> tuple[Volume, str]:
         for volume in self._volumes:
             if path == volume.path or path.startswith(volume.path.rstrip("/") + "/"):

@@ -51,9 +51,9 @@ class Internet:
         async with self._answer("GET", url, None) as answer:
             yield chunks_of(answer, url), answer.content_length
 
-    async def send(self, url: str, content: AsyncIterator[bytes], size: int) -> None:
-        """PUT ``content`` to ``url``. Raises TransferFailed."""
-        async with self._answer("PUT", url, content, {"Content-Length": str(size)}):
+    async def send(self, url: str, content: AsyncIterator[bytes], size: int | None) -> None:
+        """PUT ``content`` to ``url``, in pieces if its size is not known. Raises TransferFailed."""
+        async with self._answer("PUT", url, content, {} if size is None else {"Content-Length": str(size)}):
             return
 
     async def connector(self) -> aiohttp.TCPConnector:

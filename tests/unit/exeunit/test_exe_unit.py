@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import io
 import os
 import signal
 import subprocess
+import tarfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -31,8 +34,19 @@ def shell(script: str, capture: dict | None = None) -> dict:
     return {"run": body if capture is None else {**body, "capture": capture}}
 
 
-def transfer(source: str, target: str) -> dict:
-    return {"transfer": {"from": source, "to": target}}
+def transfer(source: str, target: str, archive: str | None = None) -> dict:
+    form = {} if archive is None else {"format": archive}
+    return {"transfer": {"from": source, "to": target, **form}}
+
+
+def tar_of(files: dict[str, bytes]) -> bytes:
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w:gz") as archive:
+        for name, data in files.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(data)
+            archive.addfile(entry, io.BytesIO(data))
+    return out.getvalue()
 
 
 def traces(work_dir: Path) -> list[str]:
@@ -72,6 +86,48 @@ async def test_files_go_in_are_worked_on_and_come_out(daemon, unit):
     assert [result.is_batch_finished for result in results] == [False] * 4 + [True]
     assert daemon.files["out"] == b"cubes"
     assert daemon.states == ["Initialized", "Deployed", "Ready"]
+
+
+async def test_folders_go_in_and_out_as_archives(daemon, unit):
+    daemon.files["in.tgz"] = tar_of({"scene/a": b"one", "scene/deep/b": b"two"})
+    results = await daemon.run(
+        "one",
+        *DEPLOY,
+        transfer(f"gftp://{NODE}/in.tgz", "container:/golem/resource", "tar.gz"),
+        shell("cat /golem/resource/scene/a /golem/resource/scene/deep/b > /golem/output/joined"),
+        transfer("container:/golem/output", f"gftp://{NODE}/out.tar", "tar"),
+        transfer("container:/golem/output", f"gftp://{NODE}/out", "rar"),
+    )
+    assert [result.result for result in results] == ["Ok"] * 5 + ["Error"]
+    assert "rar" in results[-1].message
+    with tarfile.open(fileobj=io.BytesIO(daemon.files["out.tar"])) as out:
+        assert out.extractfile("joined").read() == b"onetwo"
+
+
+async def test_a_folder_that_is_too_large_or_not_there_is_told(daemon, unit):
+    daemon.files["bomb.tgz"] = tar_of({"zeros": bytes(100 * 1024 * 1024)})
+    results = await daemon.run(
+        "one", *DEPLOY, transfer(f"gftp://{NODE}/bomb.tgz", "container:/golem/work", "tar.gz")
+    )
+    assert "full" in results[-1].message
+    (result,) = await daemon.run("two", transfer("container:/golem/work/no", f"gftp://{NODE}/out", "tar"))
+    assert "does not exist" in result.message
+
+
+async def test_what_comes_in_has_the_hash_that_was_asked_for(daemon, unit):
+    daemon.files["in"] = b"cubes"
+    right, wrong = hashlib.sha3_256(b"cubes").hexdigest(), hashlib.sha3_256(b"cones").hexdigest()
+    source = f"gftp://{NODE}/in"
+    results = await daemon.run(
+        "one",
+        *DEPLOY,
+        transfer(f"hash:sha3:{right}:{source}", "container:/golem/work/right"),
+        transfer(f"hash:sha3:{wrong}:{source}", "container:/golem/work/wrong"),
+    )
+    assert [result.result for result in results] == ["Ok"] * 3 + ["Error"]
+    assert right in results[-1].message
+    (listing,) = await daemon.run("two", shell("ls /golem/work", CAPTURE))
+    assert listing.stdout == "right\n"
 
 
 async def test_first_error_ends_the_batch_and_later_batches_go_on(daemon, unit):

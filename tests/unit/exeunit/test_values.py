@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from golemnet.exeunit.agreement import GIB, read_terms
 from golemnet.exeunit.errors import AgreementUnusable, TransferFailed
-from golemnet.exeunit.locations import Inside, Published, Web, parse_location
+from golemnet.exeunit.locations import Checked, Inside, Published, Web, parse_location
 from golemnet.exeunit.progress import ProgressReporter, read_interval
 from golemnet.exeunit.usage import Meter
 from golemnet.runtime.driver import Usage
@@ -20,12 +20,16 @@ def test_locations_are_read():
     assert parse_location("container:/golem/work/a b") == Inside("/golem/work/a b")
     assert parse_location(f"gftp://{NODE.replace('a', 'A')}/0123") == Published(NODE, "0123")
     assert parse_location("https://example.org/x?y=1") == Web("https://example.org/x?y=1")
+    for form in ("hash:sha3:", "hash://sha3:"):
+        assert parse_location(f"{form}{'AB' * 28}:http://a/b") == Checked(Web("http://a/b"), "ab" * 28)
 
 
 @pytest.mark.parametrize(
     "text",
     [
         *("container:golem/work", "container:/golem/../etc/shadow", "container:", "file:///etc/shadow", "x"),
+        *(f"hash:sha3:{'a' * 55}:http://a/b", "hash:md5:aa:http://a/b", f"hash:sha3:{'a' * 56}:container:/a"),
+        f"hash:sha3:{'a' * 56}:hash:sha3:{'a' * 56}:http://a/b",
         *(
             "gftp://0x12/abc",
             f"gftp://{NODE}/../x",

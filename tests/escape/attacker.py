@@ -1,0 +1,80 @@
+"""An activity that attacks, and the register of what it does from outside its sandbox."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from golemnet.exeunit.capture import CapturePlan
+from golemnet.exeunit.errors import TransferFailed
+from golemnet.exeunit.locations import Inside, parse_location
+from golemnet.exeunit.output import follow
+from golemnet.exeunit.volumes import Volumes
+from golemnet.runtime.driver import Driver, Image, Limits
+
+PYTHON = "/usr/bin/python3"
+WAIT_S = 20.0
+LIMITS = Limits(memory_bytes=128 << 20, storage_bytes=64 << 20, cpu_cores=1.0, processes=64)
+
+Way = Callable[["Siege"], Awaitable[str | None]]
+WAYS: dict[str, Way] = {}
+
+
+def way(attempt: Way) -> Way:
+    """An attempt from outside or by exhaustion; it returns what came through."""
+    WAYS[attempt.__name__] = attempt
+    return attempt
+
+
+class Siege:
+    """One attacking activity, and how it is driven."""
+
+    def __init__(self, driver: Driver, context: dict) -> None:
+        self.driver = driver
+        self.context = context
+        self.home = Path(context["home"])
+
+    async def deploy(self) -> None:
+        self.deployed = await self.driver.deploy(image(self.context), LIMITS, {})
+        self.volumes = Volumes(self.deployed)
+        await self.driver.start()
+
+    async def python(self, program: str, *arguments: str) -> str:
+        """What a program prints inside; empty if it is killed."""
+        process = await self.driver.run(PYTHON, ["-c", program, *arguments])
+        outcome = await follow(process, CapturePlan(), CapturePlan(), lambda _name, _text: None)
+        await process.kill()
+        if outcome.error_tail and "Killed" not in outcome.error_tail and outcome.code not in (0, 137):
+            print(outcome.error_tail, file=sys.stderr)
+        return str(outcome.stdout)
+
+    async def read(self, path: str) -> str | None:
+        """What a transfer out of the environment gets; None if it is refused."""
+        return await asyncio.wait_for(asyncio.to_thread(self._read, path), WAIT_S)
+
+    def _read(self, path: str) -> str | None:
+        try:
+            location = parse_location(f"container:{path}")
+            assert isinstance(location, Inside)
+            with self.volumes.open_to_read(location.path) as (file, size):
+                return file.read(min(size, 100)).decode(errors="replace")
+        except TransferFailed:
+            return None
+
+    async def write(self, path: str) -> bool:
+        """Whether a transfer into the environment is done."""
+        return await asyncio.wait_for(asyncio.to_thread(self._write, path), WAIT_S)
+
+    def _write(self, path: str) -> bool:
+        try:
+            with self.volumes.open_to_write(path) as file:
+                file.write(b"planted")
+            return True
+        except TransferFailed:
+            return False
+
+
+def image(context: dict) -> Image:
+    return Image(Path(context["image"]), volumes=["/golem/work", "/golem/output"])
