@@ -48,6 +48,7 @@ format: $(READY) ## Format the code and mend what can be mended by itself
 bench: setup ## Measure the speed that the README states, on this machine
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python benchmarks/run.py
 	@$(BIN)/python benchmarks/rest.py
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python benchmarks/functions.py
 	@$(BIN)/python benchmarks/activity.py
 
 lock: ## Pin every Python package again (needs uv)
