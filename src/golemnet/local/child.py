@@ -16,6 +16,8 @@ from golemnet.ready import READY
 
 READY_TIMEOUT_S = 30.0
 STOP_TIMEOUT_S = 8.0
+NODE_VARIABLES = ("YAGNA_", "GSB_", "GOLEM_", "SUBNET", "NODE_NAME", "DATA_DIR")
+KEPT_VARIABLES = ("GOLEM_CACHE_DIR", "YAGNA_LOG_")
 _LAST_WORDS = 1500
 _PR_SET_PDEATHSIG = 1
 
@@ -50,7 +52,7 @@ class Child:
         with self._log.open("ab") as output:
             self._process = await asyncio.create_subprocess_exec(
                 *self.plan.command,
-                env={**os.environ, **self.plan.env, **env, "NOTIFY_SOCKET": f"@{address}"},
+                env={**_inherited(os.environ), **self.plan.env, **env, "NOTIFY_SOCKET": f"@{address}"},
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
@@ -129,3 +131,12 @@ def _end_with_parent(parent: int) -> Callable[[], None]:
             os._exit(1)
 
     return prepare
+
+
+def _inherited(environment: Mapping[str, str]) -> dict[str, str]:
+    """What is not about a node: the shell of a user may be set up for another network."""
+    return {
+        name: value
+        for name, value in environment.items()
+        if name.startswith(KEPT_VARIABLES) or not name.startswith(NODE_VARIABLES)
+    }

@@ -44,6 +44,17 @@ async def test_one_that_ends_at_once_gives_its_last_words(tmp_path: Path):
         await part.until_ready()
 
 
+async def test_the_shell_may_be_set_up_for_another_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    for name in ("GSB_URL", "YAGNA_DATADIR", "GOLEM_NET_BOOTSTRAP", "NODE_NAME"):
+        monkeypatch.setenv(name, "theirs")
+    monkeypatch.setenv("GOLEM_CACHE_DIR", "mine")
+    tell = "import os; print(sorted(k for k, v in os.environ.items() if v in ('theirs', 'mine'))); exit(3)"
+    part = child(tmp_path, tell)
+    await part.spawn({})
+    with pytest.raises(GolemError, match=r"\['GOLEM_CACHE_DIR'\]$|\['GOLEM_CACHE_DIR'\] "):
+        await part.until_ready()
+
+
 async def test_one_that_never_gets_ready_has_a_deadline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(child_module, "READY_TIMEOUT_S", 0.3)
     part = child(tmp_path, WAITS)
