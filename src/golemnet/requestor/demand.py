@@ -12,6 +12,9 @@ from golemnet.model import names
 from golemnet.rest.payment import MarketDecoration
 
 PACKAGE_FORMAT = "gvmkit-squash"
+# A provider whose debit notes stay without an answer stops: the work of a script that was killed ends so.
+DEBIT_NOTE_INTERVAL_S = 60
+ACCEPT_TIMEOUT_S = 120
 
 
 class Package(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,6 +56,8 @@ def compose(
         names.TASK_PACKAGE: f"hash:sha3:{package.image_hash}:{package.image_url}",
         names.PACKAGE_FORMAT: PACKAGE_FORMAT,
         names.MULTI_ACTIVITY: True,
+        names.DEBIT_NOTE_INTERVAL_S: DEBIT_NOTE_INTERVAL_S,
+        names.ACCEPT_TIMEOUT_S: ACCEPT_TIMEOUT_S,
         **{each.key: each.value for each in decoration.properties},
     }
     if subnet is not None:

@@ -49,6 +49,8 @@ def test_the_properties_are_those_of_the_standards():
         "golem.srv.comp.task_package": f"hash:sha3:{HASH}:{URL}",
         "golem.srv.comp.vm.package_format": "gvmkit-squash",
         "golem.srv.caps.multi-activity": True,
+        "golem.com.scheme.payu.debit-note.interval-sec?": 60,
+        "golem.com.payment.debit-notes.accept-timeout?": 120,
         "golem.com.payment.chosen-platform": PLATFORM,
     }
 
