@@ -92,7 +92,7 @@ class BwrapDriver:
             process = await asyncio.create_subprocess_exec(
                 *line, stdin=asyncio.subprocess.DEVNULL, stdout=pipe, stderr=pipe, pass_fds=[rules.fileno()]
             )
-        started = HostProcess(process)
+        started = HostProcess(process, is_family=True)
         self._running = [process for process in self._running if not process.ended] + [started]
         self._look_after_it()
         return started

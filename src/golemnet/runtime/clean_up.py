@@ -9,6 +9,7 @@ import structlog
 
 from golemnet.runtime import cgroups, kernel
 from golemnet.runtime.environment_folder import MARKER, Marker, find_abandoned
+from golemnet.runtime.families import kill_family, processes_of
 from golemnet.runtime.removal import remove_tree
 
 DEATH_TIMEOUT_S = 5.0
@@ -46,6 +47,9 @@ def clean_up_after(folder: Path, timeout_s: float = DEATH_TIMEOUT_S) -> None:
 def _remove(folder: Path, marker: Marker) -> None:
     if marker.container:
         cgroups.remove(marker.container)
+    # a sandbox whose owner died while it was set up waits for ever
+    for process in processes_of(f"{folder}/root"):
+        kill_family(process)
     for mounted in _mounts_below(folder):
         _unmount(mounted)
     if not _mounts_below(folder):

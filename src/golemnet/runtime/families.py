@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import os
+import signal
+import time
 from collections.abc import Iterable
 from pathlib import Path
 
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 PROC = Path("/proc")
+STOP_S, LOOK_S = 0.5, 0.0005
+# stopped, stopped by a tracer, a zombie, dead, gone: it starts nothing more
+STILL = (["T"], ["t"], ["Z"], ["X"], [])
 
 
 def family(process: int) -> list[int]:
@@ -16,6 +21,29 @@ def family(process: int) -> list[int]:
     for member in found:
         found += _children(member)
     return found
+
+
+def kill_family(process: int) -> None:
+    """Kill the process and its descendants. It is stopped first, so that it starts no others meanwhile."""
+    _signal(process, signal.SIGSTOP)
+    deadline = time.monotonic() + STOP_S
+    while _read(process, "stat").rpartition(")")[2].split()[:1] not in STILL and time.monotonic() < deadline:
+        time.sleep(LOOK_S)
+    for member in family(process):
+        _signal(member, signal.SIGKILL)
+
+
+def _signal(process: int, number: signal.Signals) -> None:
+    try:
+        os.kill(process, number)
+    except (ProcessLookupError, PermissionError):
+        return
+
+
+def processes_of(text: str) -> list[int]:
+    """Processes with ``text`` in their command line."""
+    found = [int(name) for name in os.listdir(PROC) if name.isdecimal() and int(name) != os.getpid()]
+    return [process for process in found if text in _read(process, "cmdline")]
 
 
 def _children(process: int) -> list[int]:

@@ -8,6 +8,8 @@ import signal
 import time
 from pathlib import Path
 
+from golemnet.runtime.families import kill_family
+
 KILL_TIMEOUT_S = 5.0
 LOOK_S = 0.002
 
@@ -19,11 +21,16 @@ class HostProcess:
         process: started with pipes for stdout and stderr.
         pid_file: where the id of the command itself is written, when it is a process of its own;
             killing ``crun exec`` alone would leave the command running.
+        is_family: whether its descendants have to be killed with it: a sandbox that is being set up does
+            not die with its parent yet.
     """
 
-    def __init__(self, process: asyncio.subprocess.Process, pid_file: Path | None = None) -> None:
+    def __init__(
+        self, process: asyncio.subprocess.Process, pid_file: Path | None = None, *, is_family: bool = False
+    ) -> None:
         self._process = process
         self._pid_file = pid_file
+        self._is_family = is_family
 
     @property
     def stdout(self) -> asyncio.StreamReader:
@@ -62,8 +69,14 @@ class HostProcess:
             if await has_ended(self._process.pid, KILL_TIMEOUT_S):
                 return
         if not self.ended:
-            self._process.kill()
+            self._kill()
             await has_ended(self._process.pid, KILL_TIMEOUT_S)
+
+    def _kill(self) -> None:
+        if self._is_family:
+            kill_family(self._process.pid)
+        else:
+            self._process.kill()
 
     def _inner_pid(self) -> int | None:
         try:

@@ -19,6 +19,8 @@ from golemnet.runtime.families import family, memory_of
 LOOK_S = 0.05
 DISK_SHARE = 0.2
 """The part of the time that may go to counting files."""
+LITTLE_BYTES = 4 * 1024**2
+"""What a command may add that removes what another has written too much."""
 SLACK_BYTES = 1024**3
 """Beyond the limit by this much, nothing is run any more: each run could add to it until the next look."""
 
@@ -88,6 +90,7 @@ class Watch:
             return ""
         written = self._written()
         self._next_count = started + (time.monotonic() - started) / DISK_SHARE
-        is_more = written > self._tolerated
-        self._tolerated = max(self._limits.storage_bytes, written)
+        is_more = written > self._tolerated + LITTLE_BYTES
+        if is_more or written < self._tolerated:
+            self._tolerated = max(self._limits.storage_bytes, written)
         return f"{written} bytes on the disk" if is_more else ""

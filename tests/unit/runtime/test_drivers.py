@@ -76,6 +76,19 @@ def test_a_command_is_killed(laboratory, driver):
     assert json.loads(laboratory.run(driver, body)) == 137
 
 
+def test_a_sandbox_that_is_killed_while_it_is_set_up_leaves_nothing_behind(laboratory):
+    body = UP + (
+        "from golemnet.runtime.families import processes_of\n"
+        "for number in range(60):\n"
+        "    process = await driver.run('/bin/sleep', ['1000'])\n"
+        "    await asyncio.sleep(number * 0.0002)\n"
+        "    await process.kill()\n"
+        "    await asyncio.wait_for(process.wait(), 5)\n"
+        f"return processes_of('{laboratory.work_dir}/root')"
+    )
+    assert json.loads(laboratory.run("bwrap", body)) == []
+
+
 @pytest.mark.parametrize("driver", ["crun", RUNC])
 def test_limits_of_storage_and_processes(laboratory, driver):
     body = UP + (

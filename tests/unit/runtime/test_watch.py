@@ -131,7 +131,7 @@ time.sleep(60)
 async def test_what_writes_too_much_is_ended(tmp_path: Path) -> None:
     program = """
 import os, sys, time
-for number in range(4):
+for number in range(8):
     open(f"{sys.argv[1]}/{number}", "wb").write(os.urandom(1 << 20))
 print("up", flush=True)
 time.sleep(60)
