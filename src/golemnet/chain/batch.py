@@ -13,7 +13,6 @@ from golemnet.chain.mined import mined
 from golemnet.chain.sender import TransactionSender
 from golemnet.model.keys import keccak256
 
-MOST_PAYMENTS = 256
 _UNLIMITED = 2**256 - 1
 
 

@@ -9,6 +9,8 @@ import msgspec
 
 from golemnet.chain.errors import NoChain
 
+MOST_PAYMENTS = 256
+
 
 class FaucetAccount(msgspec.Struct, frozen=True):
     """An account that the chain's node itself signs for, and that gives to anybody who asks."""
@@ -21,7 +23,8 @@ class ChainFile(msgspec.Struct, frozen=True):
     """A chain and its contracts. Addresses are hex with 0x; ``faucet`` is there on test chains only.
 
     ``more_rpc_urls`` are asked when ``rpc_url`` does not answer. ``max_fee_wei`` is the most that a unit of
-    gas may cost; above it payments wait.
+    gas may cost; above it payments wait. ``most_payments`` is how many payees one transaction may have: as
+    many as the contract takes and a block has gas for.
     """
 
     rpc_url: str
@@ -33,6 +36,7 @@ class ChainFile(msgspec.Struct, frozen=True):
     faucet: FaucetAccount | None = None
     more_rpc_urls: tuple[str, ...] = ()
     max_fee_wei: int | None = None
+    most_payments: int = MOST_PAYMENTS
 
     @property
     def endpoints(self) -> tuple[str, ...]:

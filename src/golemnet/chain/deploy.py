@@ -7,8 +7,9 @@ from typing import Any
 
 import msgspec
 
+from golemnet.chain.chain_file import MOST_PAYMENTS
 from golemnet.chain.contract import Contract
-from golemnet.chain.errors import ChainError
+from golemnet.chain.errors import ChainError, RpcRefused
 from golemnet.chain.rpc import JsonRpc
 from golemnet.model.keys import keccak256
 
@@ -22,6 +23,7 @@ class Deployed(msgspec.Struct, frozen=True):
     deployer: str
     token: str
     multi_transfer: str
+    most_payments: int
 
 
 async def deploy(rpc: JsonRpc) -> Deployed:
@@ -33,7 +35,18 @@ async def deploy(rpc: JsonRpc) -> Deployed:
     deployer = (await rpc.call("eth_accounts"))[0]
     token = await _ensure(rpc, deployer, 0, Contract.load("token").deployment())
     multi_transfer = await _ensure(rpc, deployer, 1, Contract.load("multi_transfer").deployment(token))
-    return Deployed(deployer, token, multi_transfer)
+    return Deployed(deployer, token, multi_transfer, await _most_payments(rpc, multi_transfer))
+
+
+async def _most_payments(rpc: JsonRpc, multi_transfer: str) -> int:
+    """How many payments the contract takes; one of an older chain does not say it."""
+    contract = Contract.load("multi_transfer")
+    call = {"to": multi_transfer, "data": "0x" + contract.call("MAX_PAYMENTS").hex()}
+    try:
+        answer = await rpc.call("eth_call", call, "latest")
+    except RpcRefused:
+        return MOST_PAYMENTS
+    return contract.result("MAX_PAYMENTS", bytes.fromhex(answer[2:]))
 
 
 async def _ensure(rpc: JsonRpc, deployer: str, nonce: int, data: bytes) -> str:

@@ -58,6 +58,7 @@ def describe(port: int, deployed: Deployed) -> ChainFile:
         token=deployed.token,
         multi_transfer=deployed.multi_transfer,
         faucet=FaucetAccount(deployed.deployer),
+        most_payments=deployed.most_payments,
     )
 
 

@@ -41,6 +41,7 @@ FIRST_POLL_S = 0.02
 LONGEST_POLL_S = 2.0
 POLLS_BEFORE_REPAIR = 6
 REPAIR_DEPTH = 200
+MOST_SPARE_GAS = 500_000  # a large batch must still fit into a block
 
 log = structlog.get_logger(__name__)
 
@@ -185,7 +186,9 @@ class TransactionSender:
     ) -> StoredTransaction:
         nonce, fees = await self._next_nonce(genesis), await self._chain.fees()
         gas = await self._chain.estimate_gas(self.address, to, data)
-        return self._signed(genesis, intent, Call(to, data, gas + gas // 4), nonce, fees, earlier)
+        return self._signed(
+            genesis, intent, Call(to, data, gas + min(gas // 4, MOST_SPARE_GAS)), nonce, fees, earlier
+        )
 
     def _signed(
         self, genesis: str, intent: str, call: Call, nonce: int, fees: Fees, earlier: tuple[str, ...]

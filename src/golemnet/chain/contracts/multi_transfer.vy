@@ -8,7 +8,7 @@
 
 from ethereum.ercs import IERC20
 
-MAX_PAYMENTS: constant(uint256) = 256
+MAX_PAYMENTS: public(constant(uint256)) = 1024
 
 token: public(immutable(IERC20))
 isPaid: public(HashMap[address, HashMap[bytes32, bool]])

@@ -19,7 +19,7 @@ import msgspec
 import structlog
 from sqlalchemy import Connection
 
-from golemnet.chain.batch import MOST_PAYMENTS, Payout
+from golemnet.chain.batch import Payout
 from golemnet.clock import Clock
 from golemnet.daemon.payment import allocation_store, order_store
 from golemnet.daemon.payment.messages import PAYMENT, PAYMENT_DOCUMENT, PartBody, PaymentBody
@@ -32,7 +32,7 @@ from golemnet.model.money import add_up, to_wei
 
 GATHER_S = 0.2
 IDLE_S = 60.0
-MOST_ORDERS = 500
+MOST_ORDERS = 2000
 
 log = structlog.get_logger(__name__)
 
@@ -64,10 +64,10 @@ class Paying:
 
     async def make_batch(self) -> str | None:
         """Put the orders that wait into one batch; its id, or None if there are none."""
-        now = self._clock.now()
+        now, most = self._clock.now(), self._wallet.most_payments
 
         def write(connection: Connection) -> str | None:
-            orders = _fitting(order_store.waiting_orders(connection))
+            orders = _fitting(order_store.waiting_orders(connection), most)
             if not orders:
                 return None
             batch_id = str(uuid.uuid4())
@@ -176,12 +176,12 @@ def payouts(orders: Sequence[Order]) -> list[Payout]:
     return [Payout(address, sums[address]) for address in sorted(sums)]
 
 
-def _fitting(orders: Sequence[Order]) -> list[Order]:
+def _fitting(orders: Sequence[Order], most_payees: int) -> list[Order]:
     """The orders that one transaction can hold."""
     addresses: set[str] = set()
     chosen: list[Order] = []
     for order in orders[:MOST_ORDERS]:
-        if order.payee_addr in addresses or len(addresses) < MOST_PAYMENTS:
+        if order.payee_addr in addresses or len(addresses) < most_payees:
             addresses.add(order.payee_addr)
             chosen.append(order)
     return chosen

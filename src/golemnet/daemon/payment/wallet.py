@@ -9,7 +9,7 @@ from pathlib import Path
 import structlog
 
 from golemnet.chain.batch import BatchPayer, Payout
-from golemnet.chain.chain_file import read_chain_file
+from golemnet.chain.chain_file import MOST_PAYMENTS, read_chain_file
 from golemnet.chain.errors import ChainError, NoChain
 from golemnet.chain.ethereum import Ethereum, Receipt
 from golemnet.chain.faucet import give
@@ -67,6 +67,14 @@ class Wallet:
         self._opened.append(chain)
         self._sender = TransactionSender(chain, self.address, self._key.to_bytes, self._store)
         self._payer = BatchPayer(chain, self._sender)
+
+    @property
+    def most_payments(self) -> int:
+        """How many payees one transaction may have."""
+        try:
+            return self.chain().file.most_payments
+        except NoChain:
+            return MOST_PAYMENTS
 
     async def balance(self) -> Decimal:
         """The tokens of the account in GLM."""

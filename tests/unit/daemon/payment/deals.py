@@ -121,8 +121,8 @@ async def killed_and_restarted(world, new_side, chain, directory, victim, ends_a
         bad = await stack.enter_async_context(behind_bad_chain(mortal, chain, directory))
         await stack.enter_async_context(other.running())
         async with mortal.running():
-            if await lives_until(mortal, deal.work()):
-                mortal.life = bad.life = Life()
+            await lives_until(mortal, deal.work())
+        mortal.life = bad.life = Life()
         if ends_at is not None:
             await stack.enter_async_context(mortal.running())
             await lives_until(mortal, deal.work())

@@ -69,6 +69,7 @@ class ContractModel:
 
     class file:
         confirmations = 1
+        most_payments = 3
 
     def __init__(self):
         self.receipts = {}
