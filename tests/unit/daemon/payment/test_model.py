@@ -233,7 +233,7 @@ class TwoNodes(RuleBasedStateMachine):
     @action(index=INDEX)
     def cancel(self, index):
         if claim := self._claim(self.provider, index):
-            self.do(self.provider.payments.issued.cancel(claim.kind, claim.id, 5))
+            self.do(self.provider.payments.issued.cancel(claim.kind, claim.id, 0.05))
 
     def _send(self, claim, arrives):
         if claim is None:
