@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from network import DemoNetwork
 from running_script import RunningScript, running_script
 from traces import Ground
 from victims import gone, process_of, restart
@@ -18,7 +19,6 @@ from golemnet.provider.journal import Journal, read_entries
 from golemnet.provider.presets import Preferences, save
 from golemnet.provider.records import Approved, Ended
 from golemnet.provider.rules import Rules
-from network import DemoNetwork
 
 pytestmark = [
     pytest.mark.system,
