@@ -125,10 +125,18 @@ class Ethereum:
         except AlreadyKnown:
             pass
 
-    async def send_unlocked(self, sender: str, to: str | None, data: bytes, value: int = 0) -> str:
-        """Have the node sign for its own account ``sender`` and send; the hash. ``to`` None creates."""
+    async def send_unlocked(
+        self, sender: str, to: str | None, data: bytes, value: int = 0, nonce: int | None = None
+    ) -> str:
+        """Have the node sign for its own account ``sender`` and send; the hash. ``to`` None creates.
+
+        Raises:
+            NonceTaken: ``nonce`` is not the next one (any more).
+        """
         call = {"from": sender, "data": "0x" + data.hex(), "value": hex(value)}
-        return await self._rpc.call("eth_sendTransaction", call if to is None else call | {"to": to})
+        optional = {"to": to, "nonce": None if nonce is None else hex(nonce)}
+        given = {name: each for name, each in optional.items() if each is not None}
+        return await self._rpc.call("eth_sendTransaction", call | given)
 
     async def receipt(self, hash_: str) -> Receipt | None:
         """The receipt of the transaction; None if it is in no block."""

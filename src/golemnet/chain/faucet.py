@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import random
 
 from golemnet.chain.chain_file import FaucetAccount
 from golemnet.chain.contract import Contract
@@ -11,7 +13,8 @@ from golemnet.chain.ethereum import Ethereum, Receipt
 from golemnet.chain.mined import mined
 
 GIVE_TIMEOUT_S = 30.0
-ATTEMPTS = 50
+ATTEMPTS = 200
+LONGEST_PAUSE_S = 0.1
 
 
 async def give(chain: Ethereum, receiver: str) -> Receipt:
@@ -36,8 +39,12 @@ async def give(chain: Ethereum, receiver: str) -> Receipt:
 
 
 async def _sent(chain: Ethereum, faucet: FaucetAccount, data: bytes) -> str:
-    """The hash of the faucet's transaction; when many ask at once, its node may number two of them alike."""
+    """The hash of the faucet's transaction, numbered by us: its node, when many ask at once, leaves gaps."""
     for _ in range(ATTEMPTS):
+        nonce = await chain.nonce(faucet.address)
         with contextlib.suppress(NonceTaken):
-            return await chain.send_unlocked(faucet.address, chain.file.token, data, faucet.gas_wei)
+            return await chain.send_unlocked(
+                faucet.address, chain.file.token, data, value=faucet.gas_wei, nonce=nonce
+            )
+        await asyncio.sleep(random.uniform(0, LONGEST_PAUSE_S))
     raise ChainError(f"The faucet of the chain at {chain.file.rpc_url} is too busy.", next_step="Try again.")
