@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import AsyncIterator
 
 import pytest
@@ -12,7 +13,14 @@ from golemnet.image.errors import MissingTool
 from golemnet.image.recipe import Kept, cached_image
 
 PROVIDERS = 3
+RECURSION_LIMIT = 1000  # Python's own
 SUBNET = "demo-1"  # the tutorial's script names it
+
+
+@pytest.fixture(autouse=True)
+def _limit_of_recursion() -> None:
+    """As in our programs, whatever a library has made of it that only tests use in this process."""
+    sys.setrecursionlimit(RECURSION_LIMIT)
 
 
 @pytest.fixture(scope="session")

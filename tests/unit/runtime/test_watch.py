@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import subprocess
 import sys
 from asyncio.subprocess import PIPE
 from pathlib import Path
@@ -150,7 +151,9 @@ def test_a_folder_that_cannot_be_counted_is_spoiled_by_the_first_look(tmp_path: 
     watch = Watch(LIMITS, [tmp_path])
     watch.begin()
     nest(tmp_path, MAX_DEPTH + 2)
-    asyncio.run(watch.run(iter([[os.getpid()], []]).__next__, _nothing))
+    with subprocess.Popen(["sleep", "60"]) as payload:
+        asyncio.run(watch.run(iter([[payload.pid], []]).__next__, _nothing))
+        payload.kill()
     assert watch.is_spoiled
 
 
