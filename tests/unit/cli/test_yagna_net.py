@@ -58,7 +58,7 @@ async def test_peers_and_sessions(pair):
         assert (status, err) == (0, "")
         [row] = json.loads(out)
         assert (row["nodeId"], row["path"]) == (other.key.node_id, "direct")
-        assert row["address"].startswith("127.0.0.1:")
+        assert row["address"].startswith(("127.0.0.1:", "[::1]:"))
     assert row["openedBy"] == "them"
     assert min(row["messagesSent"], row["messagesReceived"]) > 0
     # Each has at least told the other its record, with a signature and a key.
