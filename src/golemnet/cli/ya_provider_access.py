@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
+
 import msgspec
 from cyclopts import App
 
@@ -10,7 +13,7 @@ from golemnet.cli.ya_provider_options import AsJson, DataDir
 from golemnet.provider.presets import load, save
 from golemnet.provider.reports import access_rows
 from golemnet.provider.rules import Rules
-from golemnet.provider.settings import AgentSettings, settings_from
+from golemnet.provider.settings import settings_from
 
 app = App(name="access", help="Which requestors are served and which images are run.")
 
@@ -23,7 +26,7 @@ def show(*, data_dir: DataDir = None, json: AsJson = False) -> None:
         data_dir: the agent's data (DATA_DIR).
         json: for programs.
     """
-    rules = _rules(settings_from(data_dir=data_dir))
+    rules = load(settings_from(data_dir=data_dir).preferences_file).rules
     show_rows(access_rows(rules), as_json=json, columns=("kind", "name", "access"))
 
 
@@ -35,8 +38,7 @@ def allow(name: str, *, data_dir: DataDir = None) -> None:
         name: node id of a requestor, or hash of an image.
         data_dir: the agent's data (DATA_DIR).
     """
-    settings = settings_from(data_dir=data_dir)
-    _save(settings, _rules(settings).allowing(name))
+    _change(data_dir, lambda rules: rules.allowing(name))
 
 
 @app.command
@@ -47,8 +49,7 @@ def deny(name: str, *, data_dir: DataDir = None) -> None:
         name: node id of a requestor, or hash of an image.
         data_dir: the agent's data (DATA_DIR).
     """
-    settings = settings_from(data_dir=data_dir)
-    _save(settings, _rules(settings).denying(name))
+    _change(data_dir, lambda rules: rules.denying(name))
 
 
 @app.command
@@ -59,14 +60,10 @@ def forget(name: str, *, data_dir: DataDir = None) -> None:
         name: node id of a requestor, or hash of an image.
         data_dir: the agent's data (DATA_DIR).
     """
-    settings = settings_from(data_dir=data_dir)
-    _save(settings, _rules(settings).forgetting(name))
+    _change(data_dir, lambda rules: rules.forgetting(name))
 
 
-def _rules(settings: AgentSettings) -> Rules:
-    return load(settings.preferences_file).rules
-
-
-def _save(settings: AgentSettings, rules: Rules) -> None:
-    known = load(settings.preferences_file)
-    save(settings.preferences_file, msgspec.structs.replace(known, rules=rules))
+def _change(data_dir: Path | None, change: Callable[[Rules], Rules]) -> None:
+    file = settings_from(data_dir=data_dir).preferences_file
+    known = load(file)
+    save(file, msgspec.structs.replace(known, rules=change(known.rules)))
