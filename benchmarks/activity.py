@@ -16,12 +16,10 @@ import time
 from pathlib import Path
 from statistics import median
 
-from rich.console import Console
-from rich.table import Table
-
 sys.path.insert(0, str(Path(__file__).parent.parent / "demo"))
 
 from images import cache_directory, small_image
+from promises import Promise, at_most, finish, shown
 
 from golemnet.image.recipe import cached_image
 from golemnet.runtime import cage
@@ -40,24 +38,27 @@ COLD, COMMAND, MANY, LEFT = (
     "50 at once",
     "left open",
 )
-# (what, unit, the most that the project promises, by driver)
-PROMISES = {
-    COLD: ("ms", {"crun": 80.0, "bwrap": 30.0}),
-    COMMAND: ("ms", {"crun": 10.0, "bwrap": 10.0}),
-    MANY: ("s", {}),
-    LEFT: ("files", {"crun": 0.0, "runc": 0.0, "bwrap": 0.0}),
+UNITS = {COLD: "ms", COMMAND: "ms", MANY: "s", LEFT: "files"}
+# The most that the project promises, by driver.
+LIMITS_OF = {
+    "crun": {COLD: 80.0, COMMAND: 10.0, LEFT: 0.0},
+    "runc": {LEFT: 0.0},
+    "bwrap": {COLD: 30.0, COMMAND: 10.0, LEFT: 0.0},
 }
 
 
 def main() -> None:
-    """Measure what works here, print a table, and end with status 1 if a promise is not kept."""
+    """Measure what works here, and print."""
     if len(sys.argv) > 1:
         measure_here(sys.argv[1], Path(sys.argv[2]))
         return
     image = cached_image(small_image(), cache_directory()).image
     drivers = (*AS_ROOT, *AS_USER) if os.geteuid() == 0 else AS_USER
     measured = {name: figures for name in drivers if (figures := measure(name, image))}
-    sys.exit(0 if show(measured) else 1)
+    finish(
+        {f"{name}: {what}": promise(name, what) for name in measured for what in UNITS},
+        {f"{name}: {what}": figure for name, figures in measured.items() for what, figure in figures.items()},
+    )
 
 
 def measure(driver: str, image: Path) -> dict[str, float] | None:
@@ -67,21 +68,10 @@ def measure(driver: str, image: Path) -> dict[str, float] | None:
     return json.loads(done.stdout) if done.returncode == 0 else None
 
 
-def show(measured: dict[str, dict[str, float]]) -> bool:
-    """Print the table; whether every promise is kept."""
-    kept = True
-    load, python = os.getloadavg()[0], sys.version.split()[0]
-    title = f"{os.cpu_count()} processors, load {load:.1f}, Python {python}"
-    table = Table("what", *measured, "promised", title=title)
-    for what, (unit, limits) in PROMISES.items():
-        cells = []
-        for name, figures in measured.items():
-            good = figures[what] <= limits.get(name, float("inf"))
-            kept = kept and good
-            cells.append(f"[{'green' if good else 'red'}]{figures[what]:.1f} {unit}[/]")
-        table.add_row(what, *cells, ", ".join(f"{name} {limit:g}" for name, limit in limits.items()))
-    Console().print(table)
-    return kept
+def promise(driver: str, what: str) -> Promise:
+    """What is promised of one figure of a driver."""
+    limit = LIMITS_OF.get(driver, {}).get(what)
+    return shown(UNITS[what]) if limit is None else at_most(limit, UNITS[what])
 
 
 def measure_here(driver: str, image: Path) -> None:

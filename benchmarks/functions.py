@@ -1,13 +1,12 @@
 """What a function on other machines costs, beside the same calls in a pool of processes here.
 
-Prints JSON with ``--json``, else a table. Everything runs against a local network of its own, with real
+Everything runs against a local network of its own, with real
 containers and a real chain; each figure is the median of five rounds.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import sys
 import time
@@ -15,25 +14,22 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from statistics import median
 
-from rich.console import Console
-from rich.table import Table
-
 sys.path.insert(0, str(Path(__file__).parent.parent / "demo"))
 
 from network import DemoNetwork, demo_network
+from promises import at_least, at_most, finish, shown
 
 ROUNDS = 5
 CALLS, STREAM = 500, 10_000
 WORKERS = 2
 SUBNET = "bench"
-# (what, unit, the figure that the project promises, whether more is better)
 PROMISES = {
-    "first result, from the script's start": ("s", 1.0, False),
-    f"{CALLS} no-op functions on {WORKERS} workers, each": ("ms", 10.0, False),
-    f"{STREAM:,} no-op functions from a generator": ("calls/s", 200.0, True),
-    "growth of memory in these": ("MB", 20.0, False),
-    "round trip of one call": ("ms", 100.0, False),
-    f"{CALLS} no-op functions in a pool of processes, each": ("ms", None, False),
+    "first result, from the script's start": at_most(1.0, "s"),
+    f"{CALLS} no-op functions on {WORKERS} workers, each": at_most(10.0, "ms"),
+    f"{STREAM:,} no-op functions from a generator": at_least(200.0, "calls/s"),
+    "growth of memory in these": at_most(20.0, "MB"),
+    "round trip of one call": at_most(100.0, "ms"),
+    f"{CALLS} no-op functions in a pool of processes, each": shown("ms"),
 }
 FIRST = """
 import time, sys
@@ -57,22 +53,8 @@ def nothing(x: int) -> int:
 
 
 def main() -> None:
-    """Measure and print; status 1 if a promise is not kept."""
-    figures = asyncio.run(measure())
-    if "--json" in sys.argv:
-        print(json.dumps(figures, indent=2))
-        return
-    table = Table(
-        "what", "measured", "promised", title=f"{os.cpu_count()} processors, Python {sys.version.split()[0]}"
-    )
-    kept = True
-    for what, (unit, limit, more) in PROMISES.items():
-        good = limit is None or (figures[what] >= limit if more else figures[what] <= limit)
-        kept = kept and good
-        promised = "" if limit is None else f"{'>=' if more else '<='} {limit:g} {unit}"
-        table.add_row(what, f"[{'green' if good else 'red'}]{figures[what]:.2f} {unit}[/]", promised)
-    Console().print(table)
-    sys.exit(0 if kept else 1)
+    """Measure and print."""
+    finish(PROMISES, asyncio.run(measure()))
 
 
 async def measure() -> dict[str, float]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import ssl
 import subprocess
 import sys
@@ -22,8 +21,7 @@ from statistics import median
 
 import psutil
 import structlog
-from rich.console import Console
-from rich.table import Table
+from promises import at_least, at_most, finish, shown
 
 from golemnet.clock import SystemClock
 from golemnet.daemon.market.messages import OFFER_DOCUMENT
@@ -42,32 +40,22 @@ BULK_BYTES = 512 * 1024 * 1024
 GIB = 1024**3
 NODES, OFFERS, OFFER_BYTES, STORED = 50, 1000, 2000, 10_000
 SPREAD_TIMEOUT_S = 60.0
-# (what, unit, the figure that the project promises, whether more is better); None: only shown
 PROMISES = {
-    "round trip of a call, median": ("ms", 1.0, False),
-    "calls, 64 at a time": ("/s", 4000.0, True),
-    "bulk on one stream": ("MiB/s", None, True),
-    "bulk, as a share of TLS over TCP": ("", 0.4, True),
-    "processor for bulk, both ends": ("s/GiB", None, False),
-    "the same for TLS over TCP": ("s/GiB", None, False),
-    f"{OFFERS} offers of 2 KB known to {NODES} nodes": ("s", 2.0, False),
-    f"{OFFERS} offers known to one who joins": ("s", 3.0, False),
-    "memory of a stored offer of 2 KB": ("KB", 4.0, False),
+    "round trip of a call, median": at_most(1.0, "ms"),
+    "calls, 64 at a time": at_least(4000.0, "/s"),
+    "bulk on one stream": shown("MiB/s"),
+    "bulk, as a share of TLS over TCP": at_least(0.4, ""),
+    "processor for bulk, both ends": shown("s/GiB"),
+    "the same for TLS over TCP": shown("s/GiB"),
+    f"{OFFERS} offers of 2 KB known to {NODES} nodes": at_most(2.0, "s"),
+    f"{OFFERS} offers known to one who joins": at_most(3.0, "s"),
+    "memory of a stored offer of 2 KB": at_most(4.0, "KB"),
 }
 
 
 def main() -> None:
-    """Measure, print a table, and end with status 1 if a promise is not kept."""
-    figures = asyncio.run(measure())
-    table = Table("what", "measured", "promised", title=f"{os.cpu_count()} processors")
-    kept = True
-    for what, (unit, limit, more) in PROMISES.items():
-        good = limit is None or (figures[what] >= limit if more else figures[what] <= limit)
-        kept = kept and good
-        promised = "" if limit is None else f"{'>=' if more else '<='} {limit:g} {unit}"
-        table.add_row(what, f"[{'green' if good else 'red'}]{figures[what]:.2f} {unit}[/]", promised)
-    Console().print(table)
-    sys.exit(0 if kept else 1)
+    """Measure and print."""
+    finish(PROMISES, asyncio.run(measure()))
 
 
 async def measure() -> dict[str, float]:

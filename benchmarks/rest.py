@@ -6,15 +6,13 @@ One daemon as a process, without a chain; one client on a kept-alive connection,
 from __future__ import annotations
 
 import asyncio
-import sys
 import tempfile
 import time
 from pathlib import Path
 from statistics import median, quantiles
 
 import aiohttp
-from rich.console import Console
-from rich.table import Table
+from promises import at_most, finish
 
 from golemnet.testing.nodes import APP_KEY
 from golemnet.testing.processes import DaemonProcess
@@ -26,26 +24,19 @@ POLL_S = 15.0
 SETTLE_S = 60.0
 ME = "/me"
 POLL = f"/market-api/v1/agreementEvents?timeout={POLL_S}"
-# (what, unit, the most that the project promises)
 PROMISES = {
-    "authenticated GET /me, median of one client": ("ms", 1.0),
-    "the same, 99 of 100 are faster": ("ms", 5.0),
-    "memory for 500 long polls that wait": ("MB", 30.0),
-    "GET /me while they wait, median": ("ms", 1.0),
+    "authenticated GET /me, median of one client": at_most(1.0, "ms"),
+    "the same, 99 of 100 are faster": at_most(5.0, "ms"),
+    "memory for 500 long polls that wait": at_most(30.0, "MB"),
+    "GET /me while they wait, median": at_most(1.0, "ms"),
 }
 
 
 def main() -> None:
-    """Measure, print a table, and end with status 1 if a promise is not kept."""
+    """Measure and print."""
     with tempfile.TemporaryDirectory() as directory, DaemonProcess(Path(directory) / "node") as daemon:
         figures = asyncio.run(measure(daemon))
-    table = Table("what", "measured", "promised")
-    for (what, (unit, limit)), figure in zip(PROMISES.items(), figures, strict=True):
-        colour = "green" if figure <= limit else "red"
-        table.add_row(what, f"[{colour}]{figure:.2f} {unit}[/]", f"<= {limit:g} {unit}")
-    Console().print(table)
-    kept = all(figure <= limit for figure, (_, limit) in zip(figures, PROMISES.values(), strict=True))
-    sys.exit(0 if kept else 1)
+    finish(PROMISES, dict(zip(PROMISES, figures, strict=True)))
 
 
 async def measure(daemon: DaemonProcess) -> list[float]:
