@@ -37,7 +37,7 @@ class Market:
         self._stack = stack
         self._directory = directory
         self._bootstrap = bootstrap
-        self._environment = {"GOLEM_CHAIN_FILE": str(chain_file), "GOLEM_REGISTRY_URL": REGISTRY_URL}
+        self._environment = {"GOLEM_CHAIN_FILE": str(chain_file)}
 
     def node(self, machine: Machine) -> Daemon:
         """A daemon that can pay and be paid."""

@@ -25,7 +25,6 @@ def run(
     net_bootstrap: str | None = None,
     net_relays: str | None = None,
     chain_file: Path | None = None,
-    registry_url: str | None = None,
     database_url: str | None = None,
     key_passphrase_file: Path | None = None,
     api_allow_origin: str | None = None,
@@ -44,7 +43,6 @@ def run(
     net_bootstrap: nodes to join by, separated by commas (GOLEM_NET_BOOTSTRAP).
     net_relays: relays to be reached by, separated by commas (GOLEM_NET_RELAYS).
     chain_file: description of the Ethereum chain (GOLEM_CHAIN_FILE).
-    registry_url: the image registry (GOLEM_REGISTRY_URL).
     database_url: another database than SQLite in the data directory (YAGNA_DATABASE_URL).
     key_passphrase_file: a file with the passphrase of the stored key (YAGNA_KEY_PASSPHRASE_FILE).
     api_allow_origin: web origins that may use the API, separated by commas (YAGNA_API_ALLOW_ORIGIN).
@@ -60,7 +58,6 @@ def run(
         "net_bootstrap": net_bootstrap,
         "net_relays": net_relays,
         "chain_file": chain_file,
-        "registry_url": registry_url,
         "database_url": database_url,
         "key_passphrase_file": key_passphrase_file,
         "allow_origins": api_allow_origin,

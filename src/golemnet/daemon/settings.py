@@ -38,7 +38,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     net_bootstrap: tuple[str, ...] = ()
     net_relays: tuple[str, ...] = ()
     chain_file: Path | None = None
-    registry_url: str | None = None
     database_url: str | None = None
     key_passphrase: str | None = None
     key_passphrase_file: Path | None = None
@@ -120,7 +119,6 @@ OPTIONS = (
     Option("net_bootstrap", "GOLEM_NET_BOOTSTRAP", "Nodes to join by: <endpoint id>@host:port, ...", _list),
     Option("net_relays", "GOLEM_NET_RELAYS", "Relays to be reached by: http://host:port, ...", _urls),
     Option("chain_file", "GOLEM_CHAIN_FILE", "Description of the Ethereum chain for payments.", _path),
-    Option("registry_url", "GOLEM_REGISTRY_URL", "The image registry."),
     Option("database_url", "YAGNA_DATABASE_URL", "Another database than SQLite in the data directory."),
     Option("key_passphrase", "YAGNA_KEY_PASSPHRASE", "Opens the stored identity key."),
     Option("key_passphrase_file", "YAGNA_KEY_PASSPHRASE_FILE", "A file with that passphrase.", _path),

@@ -137,7 +137,6 @@ def _daemon(name: str, layout: Layout, ports: Ports, keys: Secrets) -> ProcessPl
         "YAGNA_AUTOCONF_APPKEY": keys.app_keys[name],
         "GOLEM_NET_BIND": f"{HOST}:{ports.net[name]}",
         "GOLEM_CHAIN_FILE": str(layout.chain_file),
-        "GOLEM_REGISTRY_URL": registry_url(ports),
     }
     command = _program("yagna", "service", "run")
     role = "requestor" if first else "provider"
