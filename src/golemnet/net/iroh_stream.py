@@ -1,4 +1,8 @@
-"""Our streams over those of iroh: a frame says what one is for, a frame answers, raw bytes follow."""
+"""Our streams over those of iroh: a frame says what one is for, a frame answers, raw bytes follow.
+
+Each call of the binding costs two changes of thread, so a frame goes out together with the bytes that follow
+it, and whoever reads a few bytes is given them from a larger read.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +18,7 @@ from golemnet.net.iroh_binding import BINDING_ERRORS, reason_of
 from golemnet.net.traffic import OTHER, Traffic
 
 ABORTED = 1
+MIN_READ_BYTES = 64 * 1024
 MAX_READ_BYTES = 1024 * 1024
 ABORT_TIMEOUT_S = 1.0
 
@@ -26,46 +31,65 @@ class _IrohStream:
         self._receive = stream.recv()
         self._traffic = traffic
         self._kind = OTHER
+        self._unsent = b""
         self._received = b""
         self._is_finished = False
+        self._has_ended = False
 
     async def write(self, data: bytes) -> None:
         """See ``Stream``."""
-        try:
-            await self._send.write_all(data)
-        except BINDING_ERRORS as error:
-            raise StreamBroken("The stream broke.", why=reason_of(error)) from error
         self._traffic.count_sent(self._kind, len(data), messages=0)
+        await self._flush(data)
 
     async def finish(self) -> None:
         """See ``Stream``; a second time does nothing."""
         if self._is_finished:
             return
         self._is_finished = True
+        await self._flush()
         try:
             await self._send.finish()
         except BINDING_ERRORS as error:
             raise StreamBroken("The stream broke.", why=reason_of(error)) from error
 
     async def abort(self) -> None:
-        """See ``Stream``."""
-        self._is_finished = True
+        """See ``Stream``; does nothing to a direction that has ended by itself."""
+        was_finished, self._is_finished = self._is_finished, True
         with suppress(*BINDING_ERRORS, TimeoutError):
             async with asyncio.timeout(ABORT_TIMEOUT_S):
-                await self._send.reset(ABORTED)
-                await self._receive.stop(ABORTED)
+                if not (was_finished and self._has_ended):
+                    await self._send.reset(ABORTED)
+                if not self._has_ended:
+                    await self._receive.stop(ABORTED)
 
     async def read(self, max_bytes: int) -> bytes:
         """See ``Stream``."""
-        if self._received:
+        await self._flush()
+        if not self._received and not self._has_ended:
+            self._received = await self._read(min(max(max_bytes, MIN_READ_BYTES), MAX_READ_BYTES))
+        if len(self._received) <= max_bytes:
+            taken, self._received = self._received, b""
+        else:
             taken, self._received = self._received[:max_bytes], self._received[max_bytes:]
-            return taken
+        return taken
+
+    async def _read(self, max_bytes: int) -> bytes:
         try:
-            data = await self._receive.read(min(max_bytes, MAX_READ_BYTES))
+            data = await self._receive.read(max_bytes)
         except BINDING_ERRORS as error:
             raise StreamBroken("The stream broke.", why=reason_of(error)) from error
+        self._has_ended = not data
         self._traffic.count_received(self._kind, len(data), messages=0)
         return data
+
+    async def _flush(self, data: bytes = b"") -> None:
+        unsent, self._unsent = self._unsent, b""
+        if not unsent and not data:
+            return
+        try:
+            await self._send.write_all(unsent + data if unsent else data)
+        except BINDING_ERRORS as error:
+            raise StreamBroken("The stream broke.", why=reason_of(error)) from error
 
     def _keep_rest(self, reader: FrameReader) -> None:
         self._received = reader.rest()
@@ -79,15 +103,16 @@ class OpenedStream(_IrohStream):
         super().__init__(stream, traffic)
         self._reader: FrameReader | None = FrameReader(self._receive, traffic)
 
-    async def start(self, method: str, header: bytes) -> None:
-        """Say what it is for. Raises StreamBroken."""
+    def start(self, method: str, header: bytes) -> None:
+        """Say what it is for, with the first bytes that are written, or before the first are read."""
         self._kind = method
-        self._traffic.count_sent(method, 0)
-        await super().write(encode(Open(method, header)))
+        self._unsent = encode(Open(method, header))
+        self._traffic.count_sent(method, len(self._unsent))
 
     async def read(self, max_bytes: int) -> bytes:
         """See ``Stream``; the first time learns whether the other node accepts."""
         if self._reader is not None:
+            await self._flush()
             await self._learn(self._reader)
         return await super().read(max_bytes)
 
@@ -120,13 +145,13 @@ class AcceptedStream(_IrohStream):
 
     async def write(self, data: bytes) -> None:
         """See ``Stream``."""
-        await self._accept()
+        self._accept()
         await super().write(data)
 
     async def finish(self) -> None:
         """See ``Stream``."""
         if not self._is_finished:
-            await self._accept()
+            self._accept()
         await super().finish()
 
     async def refuse(self, error: RemoteError) -> None:
@@ -138,10 +163,11 @@ class AcceptedStream(_IrohStream):
             await super().write(encode(Refused(0, error.code, error.message)))
             await super().finish()
 
-    async def _accept(self) -> None:
+    def _accept(self) -> None:
         if not self._is_accepted:
             self._is_accepted = True
-            await super().write(encode(Accepted()))
+            self._unsent = encode(Accepted())
+            self._traffic.count_sent(self._kind, len(self._unsent), messages=0)
 
 
 async def _expected(reader: FrameReader) -> Frame:

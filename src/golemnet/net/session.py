@@ -110,7 +110,7 @@ class Session:
             stream = OpenedStream(await self._connection.open_bi(), self._control.traffic)
         except BINDING_ERRORS as error:
             raise self._lost(reason_of(error)) from error
-        await stream.start(method, header)
+        stream.start(method, header)
         return stream
 
     async def send_records(self, records: Records) -> None:

@@ -39,10 +39,13 @@ class FileServer:
         size = await source.size()
         if not 0 <= wanted.offset <= size:
             raise RemoteError("out-of-range", f"The file has {size} bytes.")
-        await stream.write(size.to_bytes(messages.SIZE_BYTES, "big"))
+        head = size.to_bytes(messages.SIZE_BYTES, "big")
         async for chunk in read_ahead(source, wanted.offset, size):
             async with asyncio.timeout(STALL_TIMEOUT_S):
-                await stream.write(chunk)
+                await stream.write(head + chunk if head else chunk)
+            head = b""
+        if head:
+            await stream.write(head)
 
     async def _write(self, _caller: NodeId, header: bytes, stream: Stream) -> None:
         sink = self._sharing.sink(messages.decode(header, WriteFile).file_id)
@@ -116,12 +119,15 @@ class RemoteFiles:
 
 async def _send_content(stream: Stream, content: AsyncIterator[bytes]) -> None:
     digest = hashlib.sha3_256()
+    held = b""  # the last piece goes out together with the end
     try:
         async for chunk in content:
             digest.update(chunk)
             for start in range(0, len(chunk), CHUNK_BYTES):
-                await _in_time(stream.write(piece(chunk[start : start + CHUNK_BYTES])))
-        await _in_time(stream.write(piece(b"") + digest.digest()))
+                if held:
+                    await _in_time(stream.write(held))
+                held = piece(chunk[start : start + CHUNK_BYTES])
+        await _in_time(stream.write(held + piece(b"") + digest.digest()))
         await stream.finish()
     except StreamBroken:
         # The other side stopped reading: it has said why.
