@@ -22,6 +22,7 @@ from golemnet.runtime.driver import Image, Isolation, Limits, Usage, Volume
 from golemnet.runtime.environment_folder import EnvironmentFolder, Marker
 from golemnet.runtime.errors import RuntimeFailure
 from golemnet.runtime.processes import HostProcess, becomes
+from golemnet.runtime.sealed import sealed
 from golemnet.runtime.storage import Storage
 
 DEFAULT_ENV = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root"}
@@ -39,7 +40,7 @@ class OciDriver:
         if not _NAME.fullmatch(container):
             raise ValueError(f"{container!r} does not serve as the name of a container")
         self.name = name
-        self._program = commands.find(name, name)
+        self._program = sealed(commands.find(name, name))
         self._container = container
         self._folder = EnvironmentFolder(work_dir, Marker(name, container))
         self._stage = cage.STAGE / container
