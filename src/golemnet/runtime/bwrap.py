@@ -23,6 +23,7 @@ from golemnet.runtime import bpf, commands, families, seccomp
 from golemnet.runtime.driver import Image, Isolation, Limits, Usage, Volume
 from golemnet.runtime.environment_folder import EnvironmentFolder, Marker
 from golemnet.runtime.errors import RuntimeFailure, StorageFull
+from golemnet.runtime.network_namespace import NetworkNamespace
 from golemnet.runtime.oci_spec import parse_user
 from golemnet.runtime.processes import HostProcess
 from golemnet.runtime.removal import remove_tree
@@ -48,6 +49,7 @@ class BwrapDriver:
         self._root, self._writable = work_dir / "root", work_dir / "volumes"
         self._running: list[HostProcess] = []
         self._cpu_before = _children_cpu()
+        self._network: NetworkNamespace | None = None
         self._watch: Watch | None = None
         self._watching: asyncio.Task[None] | None = None
 
@@ -88,9 +90,11 @@ class BwrapDriver:
             raise StorageFull("The commands before have written far more than the agreement grants.")
         pipe = asyncio.subprocess.PIPE
         with self._filter.open("rb") as rules:
-            line = [*self._limiting(), *self._sandbox(rules.fileno()), "--", command, *arguments]
+            entering, places = self._network.entering() if self._network else ([], ())
+            line = [*entering, *self._limiting(), *self._sandbox(rules.fileno()), "--", command, *arguments]
+            passed = (rules.fileno(), *places)
             process = await asyncio.create_subprocess_exec(
-                *line, stdin=asyncio.subprocess.DEVNULL, stdout=pipe, stderr=pipe, pass_fds=[rules.fileno()]
+                *line, stdin=asyncio.subprocess.DEVNULL, stdout=pipe, stderr=pipe, pass_fds=passed
             )
         started = HostProcess(process, is_family=True)
         self._running = [process for process in self._running if not process.ended] + [started]
@@ -123,6 +127,8 @@ class BwrapDriver:
 
     def _sandbox(self, rules: int) -> list[str]:
         options = ["--unshare-all", "--die-with-parent", "--new-session", "--cap-drop", "ALL", "--clearenv"]
+        if self._network is not None:
+            options += ["--share-net"]
         options += ["--bind", str(self._root), "/", "--proc", "/proc", "--dev", "/dev"]
         # file systems in memory are nobody's: a small one for shared memory, and none beside it
         options += [
@@ -140,6 +146,12 @@ class BwrapDriver:
         ids = ["--uid", str(self._user.uid), "--gid", str(self._user.gid), "--hostname", "golem"]
         return [self._bwrap, *options, *ids, "--chdir", self._work_dir, "--seccomp", str(rules)]
 
+    async def network_namespace(self) -> NetworkNamespace:
+        """One that is made now, and that the sandboxes of later commands share."""
+        if self._network is None:
+            self._network = await NetworkNamespace.make()
+        return self._network
+
     async def usage(self) -> Usage:
         """CPU time of the commands that have ended, and the most memory that was seen."""
         used = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -155,6 +167,8 @@ class BwrapDriver:
         await self._kill()
         if self._watching is not None:
             self._watching.cancel()
+        if self._network is not None:
+            self._network.close()
         await asyncio.to_thread(remove_tree, self._folder.path)
         self._folder.release()
 

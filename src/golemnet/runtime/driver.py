@@ -10,6 +10,8 @@ from typing import Protocol
 
 import msgspec
 
+from golemnet.runtime.network_namespace import NetworkNamespace
+
 
 class Isolation(StrEnum):
     """How strong the wall between payload and machine is; published in offers."""
@@ -97,6 +99,13 @@ class Driver(Protocol):
 
     async def run(self, command: str, arguments: Sequence[str]) -> Process:
         """Start a command inside, given as an absolute path or a name to find in PATH."""
+        ...
+
+    async def network_namespace(self) -> NetworkNamespace:
+        """The network that all commands share from now on, for the caller to put something into it.
+
+        Call it after ``start``, before the first ``run``; the driver closes it at ``stop``.
+        """
         ...
 
     async def usage(self) -> Usage:

@@ -21,6 +21,7 @@ from golemnet.runtime import cage, cgroups, commands, oci_spec, programs
 from golemnet.runtime.driver import Image, Isolation, Limits, Usage, Volume
 from golemnet.runtime.environment_folder import EnvironmentFolder, Marker
 from golemnet.runtime.errors import RuntimeFailure
+from golemnet.runtime.network_namespace import NetworkNamespace
 from golemnet.runtime.processes import HostProcess, becomes
 from golemnet.runtime.sealed import sealed
 from golemnet.runtime.storage import Storage
@@ -50,6 +51,7 @@ class OciDriver:
         self._numbers = count()
         self._running: list[HostProcess] = []
         self._started = False
+        self._network: NetworkNamespace | None = None
         self._last_usage = Usage(cpu_sec=0.0, memory_peak_bytes=0)
 
     async def deploy(self, image: Image, limits: Limits, env: Mapping[str, str]) -> Sequence[Volume]:
@@ -108,6 +110,13 @@ class OciDriver:
         self._running = [process for process in self._running if not process.ended] + [started]
         return started
 
+    async def network_namespace(self) -> NetworkNamespace:
+        """The container's own, as its first process has it."""
+        if self._network is None:
+            first = int((self._folder.path / "init.pid").read_text())
+            self._network = await NetworkNamespace.of(first)
+        return self._network
+
     async def usage(self) -> Usage:
         """CPU time and peak memory of everything in the container."""
         measured = cgroups.read_usage(self._container)
@@ -120,6 +129,8 @@ class OciDriver:
 
     async def stop(self) -> None:
         """Kill everything inside, unmount, remove the folder."""
+        if self._network is not None:
+            self._network.close()
         if self._started:
             await self.usage()
             await commands.attempt(self._command("delete", "-f", self._container))
