@@ -138,7 +138,8 @@ def _daemon(name: str, layout: Layout, ports: Ports, keys: Secrets) -> ProcessPl
         "GOLEM_NET_BIND": f"{HOST}:{ports.net[name]}",
         "GOLEM_CHAIN_FILE": str(layout.chain_file),
     }
-    command = _program("yagna", "service", "run")
+    # What ``yagna service run`` turns into, without the start of a command line before it.
+    command = [sys.executable, "-P", "-m", "golemnet.daemon"]
     role = "requestor" if first else "provider"
     return ProcessPlan(name, role, command, env, (CHAIN,), joins=not first)
 
@@ -158,7 +159,7 @@ def _agent(node: str, choices: Choices, layout: Layout, ports: Ports, keys: Secr
 
 def _program(name: str, *arguments: str) -> list[str]:
     """The program of this installation, whatever PATH says."""
-    modules = {"golem": "golem", "yagna": "yagna", "ya-provider": "ya_provider"}
+    modules = {"golem": "golem", "ya-provider": "ya_provider"}
     main = f"from golemnet.cli.{modules[name]} import main; main()"
     installed = Path(sys.executable).parent / name
     return [str(installed), *arguments] if installed.exists() else [sys.executable, "-c", main, *arguments]
