@@ -66,6 +66,10 @@ class Constraint(msgspec.Struct, frozen=True):
         """True, False, or None where it cannot be decided."""
         raise NotImplementedError
 
+    def names(self) -> frozenset[str]:
+        """The properties that the answer depends on."""
+        return frozenset()
+
     def refusals(self, properties: Mapping[str, Value]) -> list[str]:
         """The smallest parts that keep this constraint from being true; empty if it is."""
         return [] if self.holds(properties) is True else [str(self)]
@@ -84,6 +88,9 @@ class _Present(Constraint, frozen=True):
     def holds(self, properties: Mapping[str, Value]) -> bool | None:
         return self.name in properties
 
+    def names(self) -> frozenset[str]:
+        return frozenset((self.name,))
+
     def __str__(self) -> str:
         return f"({self.written}=*)"
 
@@ -100,6 +107,9 @@ class _Comparison(Constraint, frozen=True):
     def holds(self, properties: Mapping[str, Value]) -> bool | None:
         value = properties.get(self.name)
         return None if value is None else compare(value, self.symbol, self.literal, self.suffix)
+
+    def names(self) -> frozenset[str]:
+        return frozenset((self.name,))
 
     def __str__(self) -> str:
         return f"({self.written}{self.symbol}{self.literal})"
@@ -118,6 +128,9 @@ class _Every(Constraint, frozen=True):
                 return False
             undecided = undecided or value is None
         return None if undecided else True
+
+    def names(self) -> frozenset[str]:
+        return _names_of(self.parts)
 
     def refusals(self, properties: Mapping[str, Value]) -> list[str]:
         return _refusals_of(self.parts, properties)
@@ -140,6 +153,9 @@ class _Some(Constraint, frozen=True):
             undecided = undecided or value is None
         return None if undecided else False
 
+    def names(self) -> frozenset[str]:
+        return _names_of(self.parts)
+
     def refusals(self, properties: Mapping[str, Value]) -> list[str]:
         if self.holds(properties) is True:
             return []
@@ -158,6 +174,9 @@ class _Negation(Constraint, frozen=True):
         value = self.part.holds(properties)
         return None if value is None else not value
 
+    def names(self) -> frozenset[str]:
+        return self.part.names()
+
     def __str__(self) -> str:
         return f"(!{self.part})"
 
@@ -174,6 +193,10 @@ class _Always(Constraint, frozen=True):
 
 def _refusals_of(parts: Sequence[Constraint], properties: Mapping[str, Value]) -> list[str]:
     return [text for part in parts for text in part.refusals(properties)]
+
+
+def _names_of(parts: Sequence[Constraint]) -> frozenset[str]:
+    return frozenset[str]().union(*(part.names() for part in parts))
 
 
 def parse(text: str) -> Constraint:

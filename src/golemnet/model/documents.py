@@ -45,18 +45,24 @@ def open_signed(signed: Signed, kind: str, type_: type[T], signer: NodeId | None
         signed: the document.
         kind: what it has to be.
         type_: the struct that its body holds.
-        signer: who must have signed it; None when :func:`signer_of` is asked afterwards.
+        signer: who must have signed it; None for anybody.
 
     Raises:
         BadSignature: another kind, another signer, or no valid signature.
         ValueError: the body is too large or does not hold a ``type_``.
     """
-    if signed.kind != kind:
-        raise BadSignature(f"a document of kind {kind!r} was expected, not {signed.kind[:80]!r}")
-    actual = signer_of(signed)
+    value, actual = opened(signed, kind, type_)
     if signer is not None and actual != signer:
         raise BadSignature(f"the {kind} was signed by {actual}, not by {signer}")
-    return _decode(signed, type_)
+    return value
+
+
+def opened(signed: Signed, kind: str, type_: type[T]) -> tuple[T, NodeId]:
+    """As :func:`open_signed`, and who has signed it."""
+    if signed.kind != kind:
+        raise BadSignature(f"a document of kind {kind!r} was expected, not {signed.kind[:80]!r}")
+    signer = signer_of(signed)
+    return _decode(signed, type_), signer
 
 
 def signer_of(signed: Signed) -> NodeId:

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from golemnet.model.documents import Signed, open_signed, sign, signer_of
+from golemnet.model.documents import Signed, opened, sign
 from golemnet.model.keys import BadSignature, NodeKey
 from golemnet.model.node_id import NodeId
 
@@ -81,8 +81,7 @@ def read_record(signed: Signed, now: datetime) -> NodeRecord:
         BadSignature: not signed by the node that it is about.
         ValueError: expired, from the future, or malformed.
     """
-    signer = signer_of(signed)
-    record = open_signed(signed, KIND, NodeRecord, signer)
+    record, signer = opened(signed, KIND, NodeRecord)
     if record.node_id != signer:
         raise BadSignature(f"{signer} signed a record of {record.node_id[:80]!r}")
     _check_time(record, now)

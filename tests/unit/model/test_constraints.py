@@ -139,3 +139,8 @@ def test_any_text_is_read_or_refused(text):
 
 def test_a_wildcard_takes_no_time():
     assert parse("(a=" + "*a" * 200 + "b)").holds({"a": "a" * 5000}) is False
+
+
+def test_a_constraint_names_the_properties_that_it_asks_about():
+    text = "(&(a.b=1)(|(c[d]>2)(!(e$v>=1.0)))(f=*)())"
+    assert parse(text).names() == {"a.b", "c[d]", "e", "f"}

@@ -17,10 +17,14 @@ class Alarm:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._moments: list[datetime] = []
+        self._known: set[datetime] = set()
         self._sooner = asyncio.Event()
 
     def at(self, moment: datetime) -> None:
         """Ring at ``moment`` too."""
+        if moment in self._known:
+            return
+        self._known.add(moment)
         if not self._moments or moment < self._moments[0]:
             self._sooner.set()
         heapq.heappush(self._moments, moment)
@@ -37,7 +41,7 @@ class Alarm:
 
     def _drop(self, now: datetime) -> None:
         while self._moments and self._moments[0] <= now:
-            heapq.heappop(self._moments)
+            self._known.remove(heapq.heappop(self._moments))
 
     async def _sleep(self, now: datetime) -> None:
         left = (self._moments[0] - now).total_seconds() if self._moments else LONGEST_SLEEP_S

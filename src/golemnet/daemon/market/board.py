@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterable
 
 import msgspec
 
-from golemnet.daemon.market.offer_book import KnownOffer, OfferBook
+from golemnet.daemon.market.known_offer import KnownOffer, PropertyReader
+from golemnet.daemon.market.offer_book import OfferBook
 from golemnet.model.constraints import Constraint, parse
 from golemnet.model.offer import Demand
 
@@ -20,10 +21,14 @@ YIELD_EVERY = 250
 
 
 class OpenDemand(msgspec.Struct):
-    """A demand, its parsed constraint, and the matching offers: those seen, and those still to be told of."""
+    """A demand, its parsed constraint, and the matching offers: those seen, and those still to be told of.
+
+    ``reader`` reads what the constraint asks about.
+    """
 
     demand: Demand
     constraint: Constraint
+    reader: PropertyReader
     announced: set[str]
     waiting: OrderedDict[str, None]
 
@@ -57,7 +62,9 @@ class Board:
             demand: of this node.
             announced: offers that its program was told of before.
         """
-        entry = OpenDemand(demand, parse(demand.constraints), set(announced), OrderedDict())
+        constraint = parse(demand.constraints)
+        reader = PropertyReader(constraint.names())
+        entry = OpenDemand(demand, constraint, reader, set(announced), OrderedDict())
         self._demands[demand.demand_id] = entry
         for count, known in enumerate(self._book, start=1):
             self._try(entry, known)
@@ -76,7 +83,7 @@ class Board:
     def offer_gone(self, known: KnownOffer) -> None:
         """Tell no program of an offer that is over."""
         for entry in self._demands.values():
-            entry.waiting.pop(known.offer.offer_id, None)
+            entry.waiting.pop(known.offer_id, None)
 
     def announce_again(self, demand_id: str, offer_id: str) -> None:
         """Tell the program of an offer once more: a negotiation that came to nothing can begin anew."""
@@ -97,7 +104,7 @@ class Board:
         return taken
 
     def _try(self, entry: OpenDemand, known: KnownOffer) -> None:
-        offer_id = known.offer.offer_id
+        offer_id = known.offer_id
         if offer_id in entry.announced or not fits(entry, known):
             return
         entry.announced.add(offer_id)
@@ -107,9 +114,8 @@ class Board:
 
 def fits(entry: OpenDemand, known: KnownOffer) -> bool:
     """Whether demand and offer fit each other. One node's demand and offer never do."""
-    demand, offer = entry.demand, known.offer
-    if demand.requestor_id == offer.provider_id:
+    if entry.demand.requestor_id == known.provider_id:
         return False
-    if entry.constraint.holds(offer.properties) is not True:
+    if known.constraint.holds(entry.demand.properties) is not True:
         return False
-    return known.constraint.holds(demand.properties) is True
+    return entry.constraint.holds(entry.reader.read(known)) is True

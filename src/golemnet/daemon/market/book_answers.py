@@ -21,7 +21,7 @@ from golemnet.model.documents import Signed
 from golemnet.model.node_id import NodeId
 from golemnet.net.network import Network
 
-MAX_ANSWER_BYTES = 256 * 1024
+MAX_ANSWER_BYTES = 512 * 1024
 
 
 def serve_book(network: Network, book: OfferBook) -> None:

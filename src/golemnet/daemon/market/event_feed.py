@@ -14,8 +14,8 @@ from golemnet.clock import Clock
 from golemnet.daemon.events import Signal
 from golemnet.daemon.market import proposal_store
 from golemnet.daemon.market.board import Board
+from golemnet.daemon.market.known_offer import KnownOffer
 from golemnet.daemon.market.messages import Reason
-from golemnet.daemon.market.offer_book import KnownOffer
 from golemnet.daemon.market.proposal_store import EventKind, StoredEvent, StoredProposal
 from golemnet.daemon.market.publications import Publications
 from golemnet.daemon.market.states import ProposalState, Role

@@ -6,7 +6,8 @@ import asyncio
 from collections import Counter
 
 from golemnet.daemon.market.board import YIELD_EVERY, OpenDemand
-from golemnet.daemon.market.offer_book import KnownOffer, OfferBook
+from golemnet.daemon.market.known_offer import KnownOffer
+from golemnet.daemon.market.offer_book import OfferBook
 from golemnet.model.names import SUBNET
 from golemnet.rest.market import MatchingReport, Refusal
 
@@ -28,11 +29,12 @@ class _Tally:
     def add(self, entry: OpenDemand, known: KnownOffer) -> None:
         """Compare one offer."""
         self.seen += 1
-        self.subnets[str(known.offer.properties.get(SUBNET, ""))] += 1
-        if entry.demand.requestor_id == known.offer.provider_id:
+        properties = known.offer.properties
+        self.subnets[str(properties.get(SUBNET, ""))] += 1
+        if entry.demand.requestor_id == known.provider_id:
             self.by_demand[OWN_OFFER] += 1
             return
-        wants = entry.constraint.evaluate(known.offer.properties)
+        wants = entry.constraint.evaluate(properties)
         asks = known.constraint.evaluate(entry.demand.properties)
         self.by_demand.update(set(wants.refusals) if wants.value is not True else ())
         self.by_offers.update(set(asks.refusals) if asks.value is not True else ())

@@ -11,15 +11,15 @@ import heapq
 from collections import OrderedDict
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from functools import lru_cache
+from typing import TypeVar
 
-import msgspec
-
+from golemnet.daemon.market.known_offer import KnownOffer
 from golemnet.daemon.market.messages import MAX_ID, OFFER_DOCUMENT, WITHDRAWAL_DOCUMENT, Withdrawal
 from golemnet.errors import GolemError
 from golemnet.model.constraints import Constraint, parse
-from golemnet.model.documents import Signed, open_signed
+from golemnet.model.documents import Signed, opened
 from golemnet.model.keys import sha3_256
-from golemnet.model.node_id import NodeId
 from golemnet.model.offer import Offer
 
 MAX_OFFERS = 20_000
@@ -27,19 +27,15 @@ MAX_WITHDRAWALS = 20_000
 MAX_OFFERS_OF_PROVIDER = 64
 MAX_LIFE = timedelta(hours=25)
 MAX_CLOCK_SKEW = timedelta(minutes=5)
+MIN_EXPIRIES = 100
+# Most offers ask for the same; longer constraints are nobody's habit.
+MAX_SHARED_CONSTRAINT = 1024
+
+T = TypeVar("T", Offer, Withdrawal)
 
 
 class BadOffer(Exception):
     """An offer or withdrawal that no honest node hands on."""
-
-
-class KnownOffer(msgspec.Struct, frozen=True):
-    """An offer, its parsed constraint, the document to hand on, and its place in the order of arrival."""
-
-    number: int
-    offer: Offer
-    constraint: Constraint
-    document: Signed
 
 
 class OfferBook:
@@ -96,13 +92,15 @@ class OfferBook:
         Raises:
             BadOffer: it is forged, or breaks the rules.
         """
-        offer = _opened(document)
+        offer = _opened(document, OFFER_DOCUMENT, Offer)
         withdrawn = (offer.offer_id, offer.provider_id) in self._withdrawn
         if withdrawn or not self.is_news(offer.offer_id) or offer.expires <= now:
             return None
         constraint = _checked(offer, now)
         self._arrived += 1
-        known = KnownOffer(self._arrived, offer, constraint, document)
+        known = KnownOffer(
+            self._arrived, offer.offer_id, offer.provider_id, offer.expires, constraint, document
+        )
         self._add(known)
         return known
 
@@ -112,17 +110,17 @@ class OfferBook:
         Raises:
             BadOffer: it is forged, or not by the provider of the offer.
         """
-        withdrawal = _opened_withdrawal(document)
+        withdrawal = _opened(document, WITHDRAWAL_DOCUMENT, Withdrawal)
         key = (withdrawal.offer_id, withdrawal.provider_id)
         known = self._offers.get(withdrawal.offer_id)
-        if known is not None and known.offer.provider_id != withdrawal.provider_id:
+        if known is not None and known.provider_id != withdrawal.provider_id:
             raise BadOffer("The withdrawal is not by the provider of the offer.")
         if key in self._withdrawn or withdrawal.expires <= now:
             return False, None
         expires = min(withdrawal.expires, now + MAX_LIFE)
         self._withdrawn[key] = (expires, document)
         self._flip(*key)
-        heapq.heappush(self._expiries, (expires, *key))
+        self._expires_at(expires, *key)
         self._trim_withdrawals()
         return True, self.remove(withdrawal.offer_id)
 
@@ -132,10 +130,10 @@ class OfferBook:
         if known is None:
             return None
         self._flip(offer_id)
-        of_provider = self._of_provider[known.offer.provider_id]
+        of_provider = self._of_provider[known.provider_id]
         del of_provider[offer_id]
         if not of_provider:
-            del self._of_provider[known.offer.provider_id]
+            del self._of_provider[known.provider_id]
         return known
 
     def expire(self, now: datetime) -> list[KnownOffer]:
@@ -145,7 +143,7 @@ class OfferBook:
             _, offer_id, provider_id = heapq.heappop(self._expiries)
             self._forget_withdrawal((offer_id, provider_id), now)
             known = self._offers.get(offer_id)
-            if known is not None and known.offer.expires <= now:
+            if known is not None and known.expires <= now:
                 self.remove(offer_id)
                 gone.append(known)
         return gone
@@ -156,16 +154,25 @@ class OfferBook:
         return self._expiries[0][0] if self._expiries else None
 
     def _add(self, known: KnownOffer) -> None:
-        offer = known.offer
-        of_provider = self._of_provider.setdefault(offer.provider_id, OrderedDict())
+        of_provider = self._of_provider.setdefault(known.provider_id, OrderedDict())
         if len(of_provider) >= MAX_OFFERS_OF_PROVIDER:
             # Its newer offers replace its older ones, so a provider cannot fill our memory.
             self.remove(next(iter(of_provider)))
-            of_provider = self._of_provider.setdefault(offer.provider_id, OrderedDict())
-        of_provider[offer.offer_id] = None
-        self._offers[offer.offer_id] = known
-        self._flip(offer.offer_id)
-        heapq.heappush(self._expiries, (offer.expires, offer.offer_id, offer.provider_id))
+            of_provider = self._of_provider.setdefault(known.provider_id, OrderedDict())
+        of_provider[known.offer_id] = None
+        self._offers[known.offer_id] = known
+        self._flip(known.offer_id)
+        self._expires_at(known.expires, known.offer_id, known.provider_id)
+
+    def _expires_at(self, moment: datetime, offer_id: str, provider_id: str) -> None:
+        heapq.heappush(self._expiries, (moment, offer_id, provider_id))
+        if len(self._expiries) > 2 * (len(self._offers) + len(self._withdrawn)) + MIN_EXPIRIES:
+            # A provider that keeps replacing its offers must not fill our memory with what is gone.
+            self._expiries = [each for each in self._expiries if self._is_kept(*each[1:])]
+            heapq.heapify(self._expiries)
+
+    def _is_kept(self, offer_id: str, provider_id: str) -> bool:
+        return offer_id in self._offers or (offer_id, provider_id) in self._withdrawn
 
     def _forget_withdrawal(self, key: tuple[str, str], now: datetime) -> None:
         expires, _ = self._withdrawn.get(key, (None, None))
@@ -182,21 +189,14 @@ class OfferBook:
         self._digest ^= int.from_bytes(sha3_256(" ".join(key).encode()), "big")
 
 
-def _opened(document: Signed) -> Offer:
+def _opened(document: Signed, kind: str, type_: type[T]) -> T:
     try:
-        offer = msgspec.msgpack.decode(document.body, type=Offer)
-        return open_signed(document, OFFER_DOCUMENT, Offer, NodeId.parse(offer.provider_id))
-    except (GolemError, msgspec.DecodeError, ValueError) as error:
-        raise BadOffer(f"The offer cannot be read: {error}.") from error
-
-
-def _opened_withdrawal(document: Signed) -> Withdrawal:
-    try:
-        withdrawal = msgspec.msgpack.decode(document.body, type=Withdrawal)
-        provider = NodeId.parse(withdrawal.provider_id)
-        return open_signed(document, WITHDRAWAL_DOCUMENT, Withdrawal, provider)
-    except (GolemError, msgspec.DecodeError, ValueError) as error:
-        raise BadOffer(f"The withdrawal cannot be read: {error}.") from error
+        value, signer = opened(document, kind, type_)
+    except (GolemError, ValueError) as error:
+        raise BadOffer(f"The {kind} cannot be read: {error}.") from error
+    if signer != value.provider_id:
+        raise BadOffer(f"The {kind} is not signed by its provider.")
+    return value
 
 
 def _checked(offer: Offer, now: datetime) -> Constraint:
@@ -207,6 +207,12 @@ def _checked(offer: Offer, now: datetime) -> Constraint:
     if offer.expires - offer.created > MAX_LIFE:
         raise BadOffer("The offer lives too long.")
     try:
-        return parse(offer.constraints)
+        is_short = len(offer.constraints) <= MAX_SHARED_CONSTRAINT
+        return _shared(offer.constraints) if is_short else parse(offer.constraints)
     except ValueError as error:
         raise BadOffer(f"The offer's constraint cannot be read: {error}.") from error
+
+
+@lru_cache(maxsize=1024)
+def _shared(text: str) -> Constraint:
+    return parse(text)

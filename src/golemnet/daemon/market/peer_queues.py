@@ -47,20 +47,26 @@ class PeerQueues(Generic[T]):
         """Take no more items."""
         self._group = None
 
-    def put(self, peer: NodeId, item: T) -> bool:
-        """Queue ``item`` for ``peer``; False if there is no room for it."""
-        if self._group is None:
-            return False
+    def put(self, peer: NodeId, *items: T) -> int:
+        """Queue ``items`` for ``peer``; returns for how many, the first ones, there was room."""
+        if self._group is None or not items:
+            return 0
         queue = self._queues.get(peer)
         if queue is None:
             if len(self._queues) >= MAX_PEERS:
-                return False
+                return 0
             queue = self._queues[peer] = {}
             self._group.create_task(self._run(peer, queue))
-        if len(queue) >= self._capacity:
-            return False
-        queue[item] = None
-        return True
+        taken = items[: max(self._capacity - len(queue), 0)]
+        queue.update(dict.fromkeys(taken))
+        return len(taken)
+
+    def take_all(self, peer: NodeId) -> list[T]:
+        """Take what is queued for ``peer`` out of its queue."""
+        queue = self._queues.get(peer, {})
+        items = list(queue)
+        queue.clear()
+        return items
 
     async def _run(self, peer: NodeId, queue: dict[T, None]) -> None:
         try:

@@ -11,7 +11,8 @@ import msgspec
 from golemnet.clock import Clock
 from golemnet.daemon.events import Signal
 from golemnet.daemon.market.board import YIELD_EVERY
-from golemnet.daemon.market.offer_book import KnownOffer, OfferBook
+from golemnet.daemon.market.known_offer import KnownOffer, PropertyReader
+from golemnet.daemon.market.offer_book import OfferBook
 from golemnet.model.constraints import Constraint, parse
 from golemnet.model.node_id import NodeId
 from golemnet.rest.errors import BadRequest, NotFound
@@ -26,6 +27,7 @@ class Scan(msgspec.Struct):
     """Where a program is in the list of offers, by the number of the last one it was given."""
 
     constraint: Constraint | None
+    reader: PropertyReader
     disuse: timedelta
     last_use: datetime
     position: int = 0
@@ -56,7 +58,8 @@ class Scans:
         disuse = min(max(timeout_s or DEFAULT_DISUSE_S, 1.0), MAX_DISUSE_S)
         constraint = parse(constraints) if constraints else None
         scan_id = uuid.uuid4().hex
-        self._scans[scan_id] = Scan(constraint, timedelta(seconds=disuse), self._clock.now())
+        reader = PropertyReader(constraint.names() if constraint else ())
+        self._scans[scan_id] = Scan(constraint, reader, timedelta(seconds=disuse), self._clock.now())
         return scan_id
 
     async def collect(
@@ -89,7 +92,7 @@ class Scans:
             if len(found) >= limit:
                 break
             scan.position = known.number
-            if provider in (None, known.offer.provider_id) and _accepts(scan.constraint, known):
+            if provider in (None, known.provider_id) and _accepts(scan, known):
                 found.append(known)
             if count % YIELD_EVERY == 0:
                 await asyncio.sleep(0)
@@ -102,5 +105,5 @@ class Scans:
                 del self._scans[scan_id]
 
 
-def _accepts(constraint: Constraint | None, known: KnownOffer) -> bool:
-    return constraint is None or constraint.holds(known.offer.properties) is True
+def _accepts(scan: Scan, known: KnownOffer) -> bool:
+    return scan.constraint is None or scan.constraint.holds(scan.reader.read(known)) is True

@@ -25,8 +25,9 @@ from golemnet.daemon.market.board import Board
 from golemnet.daemon.market.event_feed import EventFeed
 from golemnet.daemon.market.event_views import event_views
 from golemnet.daemon.market.explain import explain
+from golemnet.daemon.market.known_offer import KnownOffer
 from golemnet.daemon.market.negotiation import Negotiation
-from golemnet.daemon.market.offer_book import KnownOffer, OfferBook
+from golemnet.daemon.market.offer_book import OfferBook
 from golemnet.daemon.market.outgoing import KIND, Follow, Outgoing
 from golemnet.daemon.market.proposal_receiver import ProposalReceiver
 from golemnet.daemon.market.publications import Publications
@@ -143,7 +144,7 @@ class Market:
 
     def _offer_arrived(self, known: KnownOffer) -> None:
         # To the second: a crowd of offers shall not ring for each.
-        self._alarm.at(known.offer.expires.replace(microsecond=0) + timedelta(seconds=1))
+        self._alarm.at(known.expires.replace(microsecond=0) + timedelta(seconds=1))
         self.board.offer_arrived(known)
         self.scans.offer_arrived()
 

@@ -16,25 +16,24 @@ import structlog
 from golemnet.clock import Clock
 from golemnet.daemon.market.bans import Bans
 from golemnet.daemon.market.book_answers import serve_book
+from golemnet.daemon.market.known_offer import KnownOffer
 from golemnet.daemon.market.messages import (
     ANNOUNCE,
-    GET,
     LIST,
     MAX_ANNOUNCED,
-    MAX_FETCHED,
     MAX_LISTED,
     SUMMARY,
     WITHDRAW,
     ListFrom,
     Listing,
     OfferIds,
-    Offers,
     Summary,
     Withdrawals,
     pack,
     unpack,
 )
-from golemnet.daemon.market.offer_book import MAX_OFFERS, BadOffer, KnownOffer, OfferBook
+from golemnet.daemon.market.offer_book import MAX_OFFERS, BadOffer, OfferBook
+from golemnet.daemon.market.offer_fetch import OfferFetch
 from golemnet.daemon.market.peer_queues import PeerQueues
 from golemnet.model.documents import Signed
 from golemnet.model.node_id import NodeId
@@ -44,7 +43,8 @@ from golemnet.net.network import Network
 FAN_OUT = 8
 COMPARE_EVERY_S = 60.0
 CALL_TIMEOUT_S = 10.0
-MAX_WANTED_OF_PEER = MAX_OFFERS
+# Checking so many takes about as long as other work of the node may wait.
+YIELD_EVERY = 16
 
 log = structlog.get_logger(__name__)
 
@@ -76,9 +76,8 @@ class Spread:
         self._bans = Bans(clock)
         self._outgoing = PeerQueues[str](self._announce, batch=MAX_ANNOUNCED, capacity=4 * MAX_LISTED)
         self._withdrawing = PeerQueues[Signed](self._withdraw, batch=MAX_ANNOUNCED, capacity=MAX_LISTED)
-        self._wanted = PeerQueues[str](self._fetch, batch=MAX_FETCHED, capacity=MAX_WANTED_OF_PEER)
+        self._fetch = OfferFetch(network, book, self._bans, self._learn_all)
         self._comparing = PeerQueues[None](self._compare, batch=1, capacity=1)
-        self._holders: dict[str, list[NodeId]] = {}
         network.handle(ANNOUNCE, self._on_announce)
         network.handle(WITHDRAW, self._on_withdraw)
         network.on_neighbour(self.compare)
@@ -86,7 +85,7 @@ class Spread:
 
     async def run(self, ready: asyncio.Event) -> None:
         """Spread and collect offers until cancelled."""
-        all_queues = (self._outgoing, self._withdrawing, self._wanted, self._comparing)
+        all_queues = (self._outgoing, self._withdrawing, self._fetch.queues, self._comparing)
         try:
             async with asyncio.TaskGroup() as group:
                 for queues in all_queues:
@@ -117,7 +116,10 @@ class Spread:
 
     def publish(self, document: Signed) -> KnownOffer | None:
         """Take in and spread an offer; None if it is no news."""
-        return self._learn(document, source=None)
+        known = self._learn(document)
+        if known is not None:
+            self._pass_on([known.offer_id], source=None)
+        return known
 
     def withdraw(self, document: Signed) -> None:
         """Take in and spread a withdrawal."""
@@ -127,13 +129,16 @@ class Spread:
         others = [node for node in self._network.neighbours() if node != source]
         return others if len(others) <= FAN_OUT else random.sample(others, FAN_OUT)
 
-    def _learn(self, document: Signed, source: NodeId | None) -> KnownOffer | None:
+    def _learn(self, document: Signed) -> KnownOffer | None:
         known = self._book.admit(document, self._clock.now())
         if known is not None:
             self._on_offer(known)
-            for target in self._targets(source):
-                self._outgoing.put(target, known.offer.offer_id)
         return known
+
+    def _pass_on(self, offer_ids: list[str], source: NodeId | None) -> None:
+        """Announce them to neighbours that have not done so themselves."""
+        for target in self._targets(source):
+            self._outgoing.put(target, *(each for each in offer_ids if not self._fetch.has(target, each)))
 
     def _unlearn(self, document: Signed, source: NodeId | None) -> None:
         is_news, known = self._book.withdraw(document, self._clock.now())
@@ -157,45 +162,19 @@ class Spread:
 
     # -- collecting ----------------------------------------------------------------------------------------
 
-    def _want(self, offer_id: str, holder: NodeId) -> None:
-        """Fetch an offer from ``holder``, or keep it in mind in case the fetch from another fails."""
-        if not self._book.is_news(offer_id):
-            return
-        holders = self._holders.setdefault(offer_id, [])
-        if not holders and not self._wanted.put(holder, offer_id):
-            del self._holders[offer_id]
-        elif holder not in holders and len(holders) < FAN_OUT:
-            holders.append(holder)
-
-    async def _fetch(self, holder: NodeId, offer_ids: list[str]) -> None:
-        missing = [offer_id for offer_id in offer_ids if self._book.is_news(offer_id)]
+    async def _learn_all(self, holder: NodeId, documents: Sequence[Signed]) -> None:
+        """Take in what a neighbour has delivered, up to the first that is bad, and pass it on."""
+        learned: list[str] = []
         try:
-            while missing and not self._bans.has(holder):
-                await self._get(holder, missing)
-                left = [offer_id for offer_id in missing if self._book.is_news(offer_id)]
-                # An answer has a greatest size, so it may lack some; one without any news ends this.
-                missing = left if len(left) < len(missing) else []
-        except NetError as error:
-            log.debug("offers not fetched", node=holder, why=str(error))
-        for offer_id in offer_ids:
-            self._next_holder(offer_id)
-
-    async def _get(self, holder: NodeId, offer_ids: list[str]) -> None:
-        request = pack(OfferIds(offer_ids))
-        answer = unpack(await self._network.call(holder, GET, request, timeout_s=CALL_TIMEOUT_S), Offers)
-        for document in answer.offers[:MAX_FETCHED]:
-            self._learn_from(holder, document)
-
-    def _learn_from(self, holder: NodeId, document: Signed) -> None:
-        try:
-            self._learn(document, source=holder)
+            for count, document in enumerate(documents, start=1):
+                known = self._learn(document)
+                learned += [] if known is None else [known.offer_id]
+                if count % YIELD_EVERY == 0:
+                    await asyncio.sleep(0)
         except BadOffer as error:
             self._bans.add(holder, str(error))
-
-    def _next_holder(self, offer_id: str) -> None:
-        holders = self._holders.pop(offer_id, [])
-        for holder in holders[1:]:
-            self._want(offer_id, holder)
+        finally:
+            self._pass_on(learned, holder)
 
     async def _compare(self, neighbour: NodeId, _: list[None]) -> None:
         try:
@@ -219,8 +198,7 @@ class Spread:
     def _take_page(self, neighbour: NodeId, page: Listing) -> None:
         for document in page.withdrawals:
             self._take_withdrawal(neighbour, document)
-        for offer_id in page.offer_ids[:MAX_LISTED]:
-            self._want(offer_id, neighbour)
+        self._fetch.want(page.offer_ids[:MAX_LISTED], neighbour)
 
     def _take_withdrawal(self, source: NodeId, document: Signed) -> None:
         try:
@@ -231,9 +209,9 @@ class Spread:
     # -- answering -----------------------------------------------------------------------------------------
 
     async def _on_announce(self, caller: NodeId, body: bytes) -> bytes:
-        for offer_id in unpack(body, OfferIds).offer_ids[:MAX_ANNOUNCED]:
-            if not self._bans.has(caller):
-                self._want(offer_id, caller)
+        offer_ids = unpack(body, OfferIds).offer_ids[:MAX_ANNOUNCED]
+        if not self._bans.has(caller):
+            self._fetch.want(offer_ids, caller)
         return b""
 
     async def _on_withdraw(self, caller: NodeId, body: bytes) -> bytes:

@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 
 from golemnet.daemon.market.board import Board
-from golemnet.daemon.market.offer_book import KnownOffer, OfferBook
+from golemnet.daemon.market.known_offer import KnownOffer, PropertyReader
+from golemnet.daemon.market.offer_book import OfferBook
 from golemnet.model.constraints import parse
 from golemnet.model.documents import sign
 from golemnet.model.keys import NodeKey
@@ -41,7 +42,8 @@ def _demand(key):
 def _known(number, **more):
     key = _KEY
     offer = Offer.create(key.node_id, {**PROPERTIES, "number": number, **more}, ASKS, NOW, LATER)
-    return KnownOffer(number, offer, parse(ASKS), sign("market-offer", "", key))
+    document = sign("market-offer", offer, key)
+    return KnownOffer(number, offer.offer_id, offer.provider_id, LATER, parse(ASKS), document)
 
 
 _KEY = NodeKey.generate()
@@ -52,7 +54,7 @@ class _Book(OfferBook):
 
     def __init__(self, known):
         super().__init__()
-        self._offers = {each.offer.offer_id: each for each in known}
+        self._offers = {each.offer_id: each for each in known}
 
 
 async def test_offers_are_told_once_in_the_order_of_their_arrival():
@@ -61,7 +63,7 @@ async def test_offers_are_told_once_in_the_order_of_their_arrival():
     board = Board(_Book(known[:3]), told.append)
     demand = _demand(NodeKey.generate())
     await board.open(demand)
-    board._book._offers.update({each.offer.offer_id: each for each in known[3:]})
+    board._book._offers.update({each.offer_id: each for each in known[3:]})
     for each in known[2:]:
         board.offer_arrived(each)
     assert [each.number for each in board.take(demand.demand_id, 2)] == [0, 1]
@@ -86,12 +88,22 @@ async def test_a_node_does_not_buy_from_itself():
     assert board.take(demand.demand_id, 9) == []
 
 
+def test_of_an_offer_only_what_is_asked_for_is_read():
+    known = _known(7, **{"golem.runtime.name": "wasm", "odd name": True})
+    names = ["golem.runtime.capabilities", "number", "odd name", "missing"]
+    assert PropertyReader(names).read(known) == {
+        "golem.runtime.capabilities": ["vpn", "inet"],
+        "number": 7,
+        "odd name": True,
+    }
+    assert PropertyReader([]).read(known) == {}
+
+
 async def test_ten_thousand_offers_are_matched_in_moments():
     known = [_known(number) for number in range(20)]
     book = _Book([])
     for number in range(MANY):
-        offer = msgspec.structs.replace(known[number % 20].offer, offer_id=str(number))
-        book._offers[str(number)] = msgspec.structs.replace(known[number % 20], offer=offer)
+        book._offers[str(number)] = msgspec.structs.replace(known[number % 20], offer_id=str(number))
     board = Board(book, lambda _: None)
     demand = _demand(NodeKey.generate())
     started = time.perf_counter()

@@ -3,13 +3,16 @@ from __future__ import annotations
 import asyncio
 import time
 from datetime import UTC, datetime, timedelta
+from itertools import product
 
 import msgspec
 import pytest
 
+from golemnet.daemon.market import offer_fetch
 from golemnet.daemon.market.messages import (
     ANNOUNCE,
     GET,
+    MAX_FETCHED,
     OFFER_DOCUMENT,
     WITHDRAW,
     WITHDRAWAL_DOCUMENT,
@@ -19,7 +22,12 @@ from golemnet.daemon.market.messages import (
     Withdrawals,
     pack,
 )
-from golemnet.daemon.market.offer_book import MAX_OFFERS_OF_PROVIDER, BadOffer, OfferBook
+from golemnet.daemon.market.offer_book import (
+    MAX_OFFERS_OF_PROVIDER,
+    MIN_EXPIRIES,
+    BadOffer,
+    OfferBook,
+)
 from golemnet.daemon.market.store import Kind
 from golemnet.model.documents import sign
 from golemnet.model.keys import NodeKey
@@ -98,6 +106,65 @@ async def test_nobody_withdraws_the_offer_of_another(join, network, eventually):
     assert other.market.book.get(offer_id)
 
 
+async def test_who_announces_offers_and_withholds_them_delays_nobody_for_long(
+    join, network, eventually, monkeypatch
+):
+    monkeypatch.setattr(offer_fetch, "CALL_TIMEOUT_S", 0.5)
+    provider, reader = await join(), await join()
+    network.faults.cut(provider.key.node_id, reader.key.node_id)
+    offers = [await provider.offer(number=number) for number in range(3)]
+    withholder = network.node(NodeKey.generate())
+    withholder.handle(GET, _never)
+    running = asyncio.create_task(withholder.run(asyncio.Event()))
+    await asyncio.sleep(0)
+    made_up = [f"{number:032x}" for number in range(12 * MAX_FETCHED)]
+    for start in range(0, len(made_up), 500):
+        announced = pack(OfferIds(made_up[start : start + 500]))
+        await withholder.call(reader.key.node_id, ANNOUNCE, announced, timeout_s=1)
+    await withholder.call(reader.key.node_id, ANNOUNCE, pack(OfferIds(offers)), timeout_s=1)
+    network.faults.heal()
+    announced = pack(OfferIds(offers))
+    await provider.network.call(reader.key.node_id, ANNOUNCE, announced, timeout_s=1)
+    await eventually(lambda: all(reader.market.book.get(each) for each in offers))
+    running.cancel()
+
+
+async def test_ids_of_offers_that_do_not_exist_fill_no_memory(join, network, eventually, monkeypatch):
+    monkeypatch.setattr(offer_fetch, "MAX_WANTED", 50)
+    reader, liar = await join(), network.node(NodeKey.generate())
+    asked = asyncio.Event()
+    liar.handle(GET, lambda *_: _answer_later(asked))
+    running = asyncio.create_task(liar.run(asyncio.Event()))
+    await asyncio.sleep(0)
+    fetch = reader.market.spread._fetch
+    for start in range(0, 1000, 100):
+        made_up = [f"{start + number:032x}" for number in range(100)]
+        await liar.call(reader.key.node_id, ANNOUNCE, pack(OfferIds(made_up)), timeout_s=1)
+        assert len(fetch._holders) == 50
+    asked.set()
+    await eventually(lambda: not fetch._holders)
+    running.cancel()
+
+
+async def test_a_parted_network_becomes_one_again(join, network, eventually):
+    peers = [await join() for _ in range(4)]
+    halves = peers[:2], peers[2:]
+    withdrawn = await peers[0].offer(number=0)
+    await eventually(lambda: all(peer.market.book.get(withdrawn) for peer in peers))
+    for one, other in product(*halves):
+        network.faults.cut(one.key.node_id, other.key.node_id)
+    for half in halves:
+        await half[0].offer(number=1)
+    await peers[0].market.publications.withdraw(withdrawn, Kind.OFFER)
+    assert peers[2].market.book.get(withdrawn)
+    network.faults.heal()
+    for peer in peers:
+        peer.market.spread._compare_with_one()
+        peer.market.spread.compare(halves[peer in halves[0]][0].key.node_id)
+    await eventually(lambda: len({peer.market.book.digest for peer in peers}) == 1)
+    assert [len(peer.market.book) for peer in peers] == [2] * 4
+
+
 async def test_lost_messages_are_made_up_for(join, network, eventually):
     peers = [await join() for _ in range(3)]
     network.faults.loss = 0.4
@@ -107,6 +174,15 @@ async def test_lost_messages_are_made_up_for(join, network, eventually):
     for peer in peers[1:]:
         peer.market.spread.compare(peers[0].key.node_id)
     await eventually(lambda: all(peer.market.book.get(each) for peer in peers for each in offers))
+
+
+async def _never(caller, body):
+    await asyncio.Event().wait()
+
+
+async def _answer_later(gate):
+    await gate.wait()
+    return pack(Offers([]))
 
 
 # -- the book alone ----------------------------------------------------------------------------------------
@@ -150,11 +226,31 @@ def test_one_provider_cannot_fill_the_book():
     assert len(book) == MAX_OFFERS_OF_PROVIDER
 
 
+def test_a_provider_that_keeps_replacing_its_offers_fills_no_memory():
+    book, key = OfferBook(), NodeKey.generate()
+    for number in range(500):
+        book.admit(_document(key, number=number), NOW)
+    assert len(book._expiries) <= 2 * MAX_OFFERS_OF_PROVIDER + MIN_EXPIRIES
+    assert len(book.expire(NOW + timedelta(hours=1))) == MAX_OFFERS_OF_PROVIDER
+
+
+def test_a_withdrawal_is_remembered_until_the_offer_would_have_expired():
+    book, key = OfferBook(), NodeKey.generate()
+    known = book.admit(_document(key), NOW)
+    withdrawal = Withdrawal(known.offer_id, known.provider_id, known.expires)
+    assert book.withdraw(sign(WITHDRAWAL_DOCUMENT, withdrawal, key), NOW) == (True, known)
+    assert book.admit(known.document, NOW) is None
+    assert len(book.withdrawals) == 1
+    assert book.expire(NOW + timedelta(hours=1)) == []
+    assert book.withdrawals == []
+    assert book.digest == OfferBook().digest
+
+
 def test_an_expired_offer_is_gone():
     book, key = OfferBook(), NodeKey.generate()
     known = book.admit(_document(key), NOW)
     assert book.expire(NOW + timedelta(minutes=59)) == []
-    assert book.next_expiry == known.offer.expires
+    assert book.next_expiry == known.expires
     assert book.expire(NOW + timedelta(hours=1)) == [known]
     assert len(book) == 0
     assert book.digest == OfferBook().digest
@@ -181,4 +277,4 @@ def test_pages_cover_all_ids_once():
         page, more = book.page(after, 3)
         seen += page
         after = page[-1]
-    assert seen == sorted(known.offer.offer_id for known in book)
+    assert seen == sorted(known.offer_id for known in book)
