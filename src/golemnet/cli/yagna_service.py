@@ -24,6 +24,7 @@ def run(
     net_bind: str | None = None,
     net_bootstrap: str | None = None,
     net_relays: str | None = None,
+    net_lan: bool | None = None,
     chain_file: Path | None = None,
     database_url: str | None = None,
     key_passphrase_file: Path | None = None,
@@ -42,6 +43,7 @@ def run(
     net_bind: UDP address of the node-to-node network (GOLEM_NET_BIND).
     net_bootstrap: nodes to join by, separated by commas (GOLEM_NET_BOOTSTRAP).
     net_relays: relays to be reached by, separated by commas (GOLEM_NET_RELAYS).
+    net_lan: whether nodes of one LAN find each other (GOLEM_NET_LAN).
     chain_file: description of the Ethereum chain (GOLEM_CHAIN_FILE).
     database_url: another database than SQLite in the data directory (YAGNA_DATABASE_URL).
     key_passphrase_file: a file with the passphrase of the stored key (YAGNA_KEY_PASSPHRASE_FILE).
@@ -57,6 +59,7 @@ def run(
         "net_bind": net_bind,
         "net_bootstrap": net_bootstrap,
         "net_relays": net_relays,
+        "net_lan": net_lan,
         "chain_file": chain_file,
         "database_url": database_url,
         "key_passphrase_file": key_passphrase_file,

@@ -148,4 +148,5 @@ class Node:
 
         settings = self.settings
         bootstrap = list(settings.net_bootstrap)
-        return IrohNetwork(key, settings.net_bind, bootstrap, self.clock, settings.net_relays)
+        relays, lan = settings.net_relays, settings.net_lan
+        return IrohNetwork(key, settings.net_bind, bootstrap, self.clock, relays, lan=lan)

@@ -37,6 +37,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     net_bind: str = "0.0.0.0:11500"
     net_bootstrap: tuple[str, ...] = ()
     net_relays: tuple[str, ...] = ()
+    net_lan: bool = True
     chain_file: Path | None = None
     database_url: str | None = None
     key_passphrase: str | None = None
@@ -118,6 +119,7 @@ OPTIONS = (
     Option("net_bind", "GOLEM_NET_BIND", "UDP address of the node-to-node network."),
     Option("net_bootstrap", "GOLEM_NET_BOOTSTRAP", "Nodes to join by: <endpoint id>@host:port, ...", _list),
     Option("net_relays", "GOLEM_NET_RELAYS", "Relays to be reached by: http://host:port, ...", _urls),
+    Option("net_lan", "GOLEM_NET_LAN", "Whether nodes of one LAN find each other; 0 for no.", _flag),
     Option("chain_file", "GOLEM_CHAIN_FILE", "Description of the Ethereum chain for payments.", _path),
     Option("database_url", "YAGNA_DATABASE_URL", "Another database than SQLite in the data directory."),
     Option("key_passphrase", "YAGNA_KEY_PASSPHRASE", "Opens the stored identity key."),

@@ -136,6 +136,7 @@ def _daemon(name: str, layout: Layout, ports: Ports, keys: Secrets) -> ProcessPl
         "YAGNA_AUTOCONF_ID_SECRET": keys.private_keys[name],
         "YAGNA_AUTOCONF_APPKEY": keys.app_keys[name],
         "GOLEM_NET_BIND": f"{HOST}:{ports.net[name]}",
+        "GOLEM_NET_LAN": "0",
         "GOLEM_CHAIN_FILE": str(layout.chain_file),
     }
     # What ``yagna service run`` turns into, without the start of a command line before it.

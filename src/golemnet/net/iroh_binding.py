@@ -102,6 +102,11 @@ def loopback_addresses(endpoint: Endpoint) -> list[str]:
     return [f"{LOOPBACK}:{port}" for host, _, port in bound if host in WILDCARDS]
 
 
+def is_loopback(bind: str) -> bool:
+    """Whether ``host:port`` can be reached from this machine only."""
+    return bind.startswith(("127.", "localhost:", "[::1]"))
+
+
 def reason_of(error: BaseException) -> str:
     """The last line of the binding's message, which names the cause."""
     message = error.message() if isinstance(error, IrohError) else str(error)
@@ -119,7 +124,7 @@ def _cannot_listen(bind: str, why: str) -> CannotListen:
 
 def _second_family(bind: str) -> list[str]:
     # Bound to loopback alone, iroh would still open IPv6 to the whole world.
-    return ["[::1]:0"] if bind.startswith("127.") and _has_ipv6_loopback() else []
+    return ["[::1]:0"] if is_loopback(bind) and _has_ipv6_loopback() else []
 
 
 def _has_ipv6_loopback() -> bool:

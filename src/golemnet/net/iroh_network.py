@@ -28,7 +28,14 @@ from golemnet.net.frames import Hello, Records
 from golemnet.net.handlers import Handlers, check_size
 from golemnet.net.handshake import Greeted, dial, receive
 from golemnet.net.home_relay import MAX_RELAYS, HomeRelay
-from golemnet.net.iroh_binding import BINDING_ERRORS, endpoint_id_of, open_endpoint, place_of
+from golemnet.net.iroh_binding import (
+    BINDING_ERRORS,
+    endpoint_id_of,
+    is_loopback,
+    open_endpoint,
+    place_of,
+)
+from golemnet.net.lan import LanDiscovery
 from golemnet.net.meeting import Meeting
 from golemnet.net.moves import Moves
 from golemnet.net.network import CallHandler, Link, Stream, StreamHandler
@@ -58,13 +65,21 @@ class IrohNetwork:
         bootstrap: ``<endpoint id>@host:port`` of nodes to join by; this node's own is ignored.
         clock: dates records.
         relays: URLs of relays to be reached by; those that the nodes joined by offer are used as well.
+        lan: whether to find the nodes of the LAN, and be found; never on loopback.
 
     Raises:
         BadBootstrapAddress: one of ``bootstrap`` cannot be read.
     """
 
     def __init__(
-        self, key: NodeKey, bind: str, bootstrap: list[str], clock: Clock, relays: Sequence[str] = ()
+        self,
+        key: NodeKey,
+        bind: str,
+        bootstrap: list[str],
+        clock: Clock,
+        relays: Sequence[str] = (),
+        *,
+        lan: bool = False,
     ) -> None:
         self.node_id = key.node_id
         self._bind = bind
@@ -80,6 +95,8 @@ class IrohNetwork:
         self._meeting = Meeting(self._others(bootstrap), self)
         self._outside = OutsideAddress()
         self._home = HomeRelay(relays)
+        self._lan = LanDiscovery(lambda: self._signed, self._exchange.hear)
+        self._is_on_lan = lan and not is_loopback(bind)
         self._greetings = asyncio.Semaphore(MAX_GREETINGS)
         self._dialling: dict[bytes, asyncio.Task[Session]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -170,6 +187,8 @@ class IrohNetwork:
                 group.create_task(self._keep_record_fresh())
                 group.create_task(self._meeting.run())
                 group.create_task(self._home.run(self._endpoint))
+                if self._is_on_lan:
+                    group.create_task(self._lan.run())
         finally:
             await self._close()
 
@@ -327,6 +346,7 @@ class IrohNetwork:
     def _renew_record(self) -> Signed:
         assert self._endpoint is not None
         self._signed = self._exchange.renew(self._endpoint)
+        self._lan.announce()
         self._greet_with_relays()
         return self._signed
 

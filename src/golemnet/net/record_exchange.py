@@ -50,6 +50,17 @@ class RecordExchange:
         if fresh:
             await self.spread(fresh, session)
 
+    async def hear(self, signed: Signed) -> bool:
+        """Keep what was heard outside of any session, and pass it on; whether it was news."""
+        try:
+            is_news = self._is_news(signed)
+        except BadSignature as error:
+            log.debug("forged node record", why=str(error))
+            return False
+        if is_news:
+            await self.spread([signed])
+        return is_news
+
     async def tell_all(self, session: Session) -> None:
         """Tell a new neighbour every record that is known."""
         known = [each.signed for each in self._book.all(self._clock.now())]
