@@ -11,6 +11,7 @@ from golemnet.cli import (
     golem_local,
     golem_registry,
     golem_relay,
+    golem_runs,
     golem_work,
 )
 from golemnet.cli.main import run_program
@@ -18,6 +19,8 @@ from golemnet.cli.main import run_program
 app = App(name="golem", help="Run commands on other people's machines, or a Golem Network of your own.")
 app.command(golem_work.run)
 app.command(golem_work.map)
+app.command(golem_runs.runs)
+app.command(golem_runs.resume)
 app.command(golem_doctor.doctor)
 for group in (golem_local, golem_registry, golem_chain, golem_bootstrap, golem_relay):
     app.command(group.app)

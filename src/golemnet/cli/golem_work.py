@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import secrets
 import shlex
 import sys
 from collections.abc import AsyncIterator, Sequence
@@ -80,6 +82,7 @@ def map(
     workers: Annotated[int, Parameter(name=["--workers", "-w"])] = 5,
     replicas: int = 1,
     unordered: Annotated[bool, Flag] = False,
+    run: str | None = None,
     json: Annotated[bool, Parameter(name="--json", negative="")] = False,
     terms: Terms = USUAL,
 ) -> None:
@@ -94,11 +97,16 @@ def map(
         workers: machines at once.
         replicas: so many machines must agree on each output.
         unordered: print as they are done, not in the order of the items.
+        run: a name, by which `golem resume` goes on with it; made up if it is not given.
         json: a line of JSON for each item.
         terms: what is bought.
     """
-    work = _map(command, items, workers, {"replicas": replicas, "ordered": not unordered}, terms, json)
-    sys.exit(1 if asyncio.run(work) else 0)
+    options = {"replicas": replicas, "ordered": not unordered}
+    name = run or os.environ.get("GOLEM_RUN") or f"map-{secrets.token_hex(3)}"
+    try:
+        asyncio.run(_map(command, items, workers, options, terms, json, name))
+    except SomeFailed:
+        sys.exit(1)
 
 
 async def _run(command: str, files: Sequence[Path], terms: Terms) -> Finished:
@@ -111,16 +119,21 @@ async def _run(command: str, files: Sequence[Path], terms: Terms) -> Finished:
             return error.result
 
 
+class SomeFailed(Exception):
+    """A command has failed; the run does not count as ended, so that it can go on when that is mended."""
+
+
 async def _map(
-    command: str, items: Sequence[str], workers: int, options: Any, terms: Terms, as_json: bool
-) -> int:
-    """How many commands have failed."""
+    command: str, items: Sequence[str], workers: int, options: Any, terms: Terms, as_json: bool, run: str
+) -> None:
+    """Raises SomeFailed."""
     failed = 0
-    async with _golem(terms, workers, len(items) or None) as golem:
+    async with _golem(terms, workers, len(items) or None, run) as golem:
         found = golem.map(command, items or _lines(), output=terms.output, return_exceptions=True, **options)
         async for each in found:
             failed += not _show(each, as_json)
-    return failed
+        if failed:
+            raise SomeFailed
 
 
 def _show(found: Any, as_json: bool) -> bool:
@@ -155,7 +168,9 @@ async def _lines() -> AsyncIterator[str]:
 
 
 @asynccontextmanager
-async def _golem(terms: Terms, workers: int, total: int | None) -> AsyncIterator[Golem]:
+async def _golem(
+    terms: Terms, workers: int, total: int | None, run: str | None = None
+) -> AsyncIterator[Golem]:
     from golemnet.sdk.commands import check_output
     from golemnet.sdk.golem import Golem
     from golemnet.sdk.progress import Notes
@@ -171,6 +186,7 @@ async def _golem(terms: Terms, workers: int, total: int | None) -> AsyncIterator
         timeout=timedelta(minutes=terms.timeout),
         max_price=terms.max_price,
         subnet_tag=terms.subnet,
+        run=run,
         event_consumer=notes,
     ) as golem:
         yield golem

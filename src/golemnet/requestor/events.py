@@ -76,6 +76,12 @@ class TaskAccepted(Event, frozen=True):
     seconds: float
 
 
+class TaskRecalled(Event, frozen=True):
+    """A task was done before its run was killed, and is not done again."""
+
+    data: str
+
+
 class TaskRetried(Event, frozen=True):
     """A task did not succeed at a provider."""
 

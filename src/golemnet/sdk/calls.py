@@ -65,6 +65,14 @@ class Kind(Protocol):
         """The first task, and further ones of the same kind if it makes sense to take them with it."""
         ...
 
+    def identity(self, call: Call) -> bytes | None:
+        """What tells the call from others, in every process; None if nothing does."""
+        ...
+
+    def read(self, content: bytes) -> tuple[Any] | None:
+        """The value that was kept as a pickle; None if it is of no use any more."""
+        ...
+
 
 class Station(msgspec.Struct):
     """One container as the calls see it.

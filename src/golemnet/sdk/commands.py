@@ -21,6 +21,8 @@ from golemnet.requestor.work_context import Work
 from golemnet.requestor.worker import Tasks
 from golemnet.sdk.calls import Call, Station
 from golemnet.sdk.errors import CannotTravel, ShellFailed
+from golemnet.sdk.identity import value_identity
+from golemnet.sdk.reading import read
 
 ROOT = "/golem/work/.golem/commands"
 BUNDLE_S = 0.5
@@ -84,6 +86,19 @@ class CommandKind:
     def next_folder(self) -> str:
         """A folder of its own for a command."""
         return f"{self._folder}-{next(self._numbers)}"
+
+    def identity(self, call: Call) -> bytes | None:
+        """By the command, the folder for its files, and the files that it needs."""
+        files = [_facts(Path(path)) for path in call.payload]
+        return value_identity((self.command(call.item), str(self.output), files))
+
+    def read(self, content: bytes) -> tuple[Finished] | None:
+        """What a command had come to, unless a file that it has made is not there any more."""
+        try:
+            finished: Finished = read(content, trusted=[Finished])
+        except CannotTravel:
+            return None
+        return (finished,) if all(path.exists() for path in finished.files) else None
 
     def bundle(self, first: AnyTask, tasks: Tasks, at: Station) -> CommandBundle:
         """Short commands share a batch."""
@@ -164,6 +179,11 @@ class CommandBundle:
             stderr=result.stderr,
             files=[self._kind.output / name for name in made],
         )
+
+
+def _facts(path: Path) -> tuple[str, int, int]:
+    facts = path.stat()
+    return str(path), facts.st_size, facts.st_mtime_ns
 
 
 def _is_file(item: Any) -> bool:

@@ -6,6 +6,7 @@ import asyncio
 import threading
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
+from types import TracebackType
 from typing import Any, ParamSpec, TypeVar
 
 from golemnet.sdk.golem import Golem
@@ -30,6 +31,7 @@ class GolemExecutor(Executor):
         self._thread = threading.Thread(target=self._loop.run_forever, name="golem", daemon=True)
         self._pending: set[Future[Any]] = set()
         self._is_shut = False
+        self._error: BaseException | None = None
         self._thread.start()
         try:
             self._golem = self._wait(self._open(budget, options))
@@ -46,6 +48,12 @@ class GolemExecutor(Executor):
         future.add_done_callback(self._pending.discard)
         return future
 
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._error = error
+        self.shutdown()
+
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """End it: after all calls, unless they are cancelled; then every provider is paid.
 
@@ -60,7 +68,7 @@ class GolemExecutor(Executor):
             else:
                 future.exception()
         try:
-            self._wait(self._golem.__aexit__(None, None, None))
+            self._wait(self._golem.__aexit__(None, self._error, None))
         finally:
             self._end()
 

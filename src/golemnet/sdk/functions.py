@@ -15,8 +15,9 @@ from golemnet.requestor.steps import DownloadFile, Run, SendBytes, Step
 from golemnet.requestor.task_queue import AnyTask
 from golemnet.requestor.work_context import Work
 from golemnet.requestor.worker import Tasks
-from golemnet.sdk.calls import Station
+from golemnet.sdk.calls import Call, Station
 from golemnet.sdk.errors import CannotTravel, RemoteError, RemoteTraceback, WrongPython
+from golemnet.sdk.identity import value_identity
 from golemnet.sdk.packing import HERE, Function, program
 from golemnet.sdk.reading import read
 
@@ -59,6 +60,18 @@ class FunctionKind:
 
     def _is_alike(self, task: AnyTask) -> bool:
         return task.data.kind is self and len(task.data.payload) < MAX_INLINE
+
+    def identity(self, call: Call) -> bytes | None:
+        """By what the function does, and by the arguments."""
+        arguments = value_identity(call.item)
+        return None if arguments is None else self.function.identity.encode() + arguments
+
+    def read(self, content: bytes) -> tuple[Any] | None:
+        """A value that was kept."""
+        try:
+            return (read(content, self.function.modules, self.trusted),)
+        except CannotTravel:
+            return None
 
     def outcome(self, kind: str, parts: Sequence[str]) -> tuple[Any, BaseException | None]:
         """Value and error of a line that a container has written; whoever wrote it is not trusted."""

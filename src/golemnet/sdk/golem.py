@@ -13,7 +13,7 @@ from typing import Any, ParamSpec, Self, TypeVar, Unpack, overload
 
 from golemnet.errors import GolemError
 from golemnet.requestor.buyer import Buyer, checked
-from golemnet.requestor.events import Consumer, Event, TaskRetried
+from golemnet.requestor.events import Consumer, Event, TaskRecalled, TaskRetried
 from golemnet.requestor.strategies import CheapestFirst, DummyMS, MarketStrategy
 from golemnet.requestor.worker import STOPPED
 from golemnet.sdk.calls import Call, Kind, Outcome
@@ -21,6 +21,7 @@ from golemnet.sdk.commands import CommandKind, Finished, OneCommand
 from golemnet.sdk.costs import Book, CostReport, Estimate, estimate
 from golemnet.sdk.functions import FunctionKind
 from golemnet.sdk.images import check_python, find_image
+from golemnet.sdk.journal import Journal
 from golemnet.sdk.options import Options
 from golemnet.sdk.packing import pack_call, pack_function
 from golemnet.sdk.pool import Pool, value_of
@@ -51,6 +52,7 @@ class Golem:
         strategy: which offers are good enough, instead of ``max_price``.
         subnet_tag: the part of the market to buy on; by default ``YAGNA_SUBNET``, else all of it.
         trusted: classes, besides plain data, that results may hold.
+        run: a name by which a run that was killed goes on: what was done is not done again.
         min_mem_gib: memory that a machine must have.
         min_cpu_threads: processors, likewise.
         event_consumer: hears every event; by default the important ones are lines on a terminal.
@@ -71,6 +73,7 @@ class Golem:
         strategy: MarketStrategy | None = None,
         subnet_tag: str | None = None,
         trusted: Sequence[type] = (),
+        run: str | None = None,
         min_mem_gib: float = 0.25,
         min_cpu_threads: int = 1,
         event_consumer: Consumer | None = None,
@@ -80,6 +83,8 @@ class Golem:
         self._retries = checked(retries, retries >= 0, "retries is a number of attempts after the first")
         self._needs = (min_mem_gib, min_cpu_threads)
         self._trusted = tuple(trusted)
+        self._name = run or os.environ.get("GOLEM_RUN")
+        self._journal: Journal | None = None
         self._consume = event_consumer or Notes()
         self._book = Book()
         self._buyer = Buyer(
@@ -95,7 +100,12 @@ class Golem:
         self._is_open = False
 
     async def __aenter__(self) -> Self:
-        await self._buyer.__aenter__()
+        self._open_journal()
+        try:
+            await self._buyer.__aenter__()
+        except BaseException:
+            self._close_journal(has_ended=False)
+            raise
         self._is_open = True
         if isinstance(self._consume, Notes):
             self._consume.cost = lambda: self._buyer.budget.promised
@@ -108,7 +118,10 @@ class Golem:
             opening.cancel()
         found = await asyncio.gather(*self._pools.values(), return_exceptions=True)
         await asyncio.gather(*(pool.close() for pool in found if isinstance(pool, Pool)))
-        await self._buyer.__aexit__(kind, error, trace)
+        try:
+            await self._buyer.__aexit__(kind, error, trace)
+        finally:
+            self._close_journal(has_ended=error is None)
         if isinstance(self._consume, Notes):
             self._consume.say(ending(self.report()))
 
@@ -221,6 +234,23 @@ class Golem:
                 yield value_of(future.result()) if error is None else error
 
     def _start(self, pool: Pool, call: Call, options: Options) -> asyncio.Future[Outcome]:
+        key = self._journal.key(call) if self._journal else None
+        if key is None:
+            return self._ask(pool, call, options)
+        return asyncio.ensure_future(self._ask_once(key, pool, call, options))
+
+    async def _ask_once(self, key: str, pool: Pool, call: Call, options: Options) -> Outcome:
+        """What the call came to before the run was killed, else what it comes to now."""
+        assert self._journal is not None
+        if (known := self._journal.recall(key, call)) is not None:
+            self._hear(TaskRecalled(data=repr(call)))
+            return known
+        outcome = await self._ask(pool, call, options)
+        if outcome.error is None:
+            self._journal.note(key, outcome)
+        return outcome
+
+    def _ask(self, pool: Pool, call: Call, options: Options) -> asyncio.Future[Outcome]:
         attempts = options.get("retries", self._retries) + 1
         replicas = options.get("replicas", 1)
         if replicas == 1:
@@ -249,6 +279,21 @@ class Golem:
             check_python(image, name)
         market = await self._buyer.demand(image)
         return Pool(self._buyer, market, workers, self._banned, self._book.note)
+
+    def _open_journal(self) -> None:
+        if self._name is not None:
+            self._journal = Journal(self._name)
+            if self._journal.done:
+                self._say(f"the run {self._name} goes on, {self._journal.done} results are known")
+
+    def _close_journal(self, has_ended: bool) -> None:
+        if self._journal is None:
+            return
+        if has_ended:
+            self._journal.end()
+        else:
+            self._say(f"what was done is kept: golem resume {self._name}")
+        self._journal.close()
 
     def _hear(self, event: Event) -> None:
         if isinstance(event, TaskRetried) and event.problem != STOPPED:

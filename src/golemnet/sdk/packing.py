@@ -21,6 +21,7 @@ import cloudpickle
 import msgspec
 
 from golemnet.sdk.errors import CannotTravel
+from golemnet.sdk.identity import function_identity
 
 HERE = "{}.{}".format(*sys.version_info)
 MAX_FUNCTION_BYTES = 256 * 1024**2
@@ -32,12 +33,14 @@ _OURS = ("golemnet", "yapapi", "cloudpickle")
 class Function(msgspec.Struct, frozen=True):
     """A function that can travel.
 
-    ``modules`` are those of the user's own that it comes from.
+    ``modules`` are those of the user's own that it comes from; ``identity`` is the same in every process in
+    which the function does the same.
     """
 
     name: str
     content: bytes
     modules: frozenset[str]
+    identity: str = ""
 
     @property
     def key(self) -> str:
@@ -67,7 +70,8 @@ def pack_function(function: Callable[..., Any]) -> Function:
             f"{name} has {len(content) >> 20} MiB with all that it refers to.",
             next_step="Pass large data as an argument, or put it into the image.",
         )
-    return Function(name, content, frozenset({"__main__", *(module.__name__ for module in own)}))
+    modules = frozenset({"__main__", *(module.__name__ for module in own)})
+    return Function(name, content, modules, function_identity(function, modules))
 
 
 def pack_call(name: str, positional: Sequence[Any], named: Mapping[str, Any]) -> str:

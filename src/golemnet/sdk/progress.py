@@ -18,6 +18,7 @@ from golemnet.requestor.events import (
     ProviderGone,
     RunEnded,
     TaskAccepted,
+    TaskRecalled,
     TaskRetried,
     WorkerEnded,
     WorkerSaid,
@@ -57,7 +58,7 @@ class Notes:
 
     def __call__(self, event: Event) -> None:
         """Something has happened."""
-        if isinstance(event, TaskAccepted):
+        if isinstance(event, TaskAccepted | TaskRecalled):
             self._done += 1
         elif isinstance(event, AgreementSigned):
             self._providers.add(event.provider_id)

@@ -166,7 +166,7 @@ class Shop:
 
     def __init__(self, folder: Path):
         self.folder = folder
-        self.market = MarketDoor("ann", "bob", "cid")
+        self.market = MarketDoor()
         self.files = Files(folder)
         self.containers = Containers(self.market, self.files, folder / "containers")
         self.client: Any = SimpleNamespace(
@@ -175,6 +175,8 @@ class Shop:
         self.events: list[Any] = []
 
     def golem(self, budget: float = 1000, timeout: timedelta = timedelta(minutes=1), **options: Any) -> Golem:
+        for name in ("ann", "bob", "cid"):
+            self.market.offer(name)
         golem = Golem(budget, event_consumer=self.events.append, **options)
         golem._buyer = ShopBuyer(self, golem._hear, budget, timeout)
         return golem
@@ -186,6 +188,7 @@ async def open_shop(folder: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncItera
         return FoundImage(image_hash="0" * 56, image_url="http://nowhere")
 
     monkeypatch.setattr(golem_module, "find_image", found)
+    monkeypatch.setenv("GOLEM_DATA_DIR", str(folder / "known"))
     (folder / "containers").mkdir()
     shop = Shop(folder)
     try:

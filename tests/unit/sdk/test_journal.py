@@ -1,0 +1,189 @@
+"""Runs that are killed and go on: what was done is not done again, and nothing else is taken for it."""
+
+import asyncio
+import subprocess
+import sys
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+import pytest
+
+from golemnet.errors import GolemError
+from golemnet.requestor.events import TaskRecalled
+from golemnet.sdk.identity import function_identity
+from golemnet.sdk.journal import Journal, command_of, runs
+
+SCALE = 3
+
+
+def helper(x):
+    return x * SCALE
+
+
+def scaled(x):
+    return helper(x) + 1
+
+
+async def first(results, count):
+    async with asyncio.timeout(30):
+        return [await anext(results) for _ in range(count)]
+
+
+async def collect(results):
+    async with asyncio.timeout(30):
+        return [each async for each in results]
+
+
+class Crash(Exception):
+    pass
+
+
+@asynccontextmanager
+async def crashing(shop, run):
+    """A run that does not end well."""
+    with suppress(Crash):
+        async with shop.golem(workers=1, run=run) as golem:
+            yield golem
+            raise Crash
+
+
+async def crash_after(shop, count, work, items):
+    """A run that ends in the middle."""
+    async with crashing(shop, "render") as golem:
+        await first(golem.map(work, items, window=count), count)
+
+
+def calls(shop):
+    return sum(len(run["args"][-1].split()) for _, run in shop.containers.runs())
+
+
+async def test_what_was_done_is_not_done_again(shop):
+    await crash_after(shop, 10, scaled, range(30))
+    known = command_of("render").done
+    before = calls(shop)
+    assert 10 <= known <= 20
+    async with shop.golem(workers=1, run="render") as golem:
+        assert await collect(golem.map(scaled, range(30))) == [3 * x + 1 for x in range(30)]
+    assert calls(shop) - before == 30 - known
+    assert sum(isinstance(event, TaskRecalled) for event in shop.events) == known
+
+
+async def test_a_run_that_has_ended_begins_anew(shop):
+    for _ in range(2):
+        async with shop.golem(workers=1, run="render") as golem:
+            await collect(golem.map(scaled, range(5)))
+    assert calls(shop) == 10
+    [ended] = runs()
+    assert (ended.run, ended.state, ended.done) == ("render", "ended", 5)
+    with pytest.raises(GolemError, match="has ended"):
+        command_of("render")
+
+
+async def test_a_function_that_has_changed_is_computed_again(shop, monkeypatch):
+    await crash_after(shop, 5, scaled, range(5))
+    monkeypatch.setitem(globals(), "SCALE", 4)
+    async with shop.golem(workers=1, run="render") as golem:
+        assert await collect(golem.map(scaled, range(5))) == [4 * x + 1 for x in range(5)]
+
+
+def drawn(x):
+    import random
+
+    return random.random()
+
+
+async def test_equal_items_have_results_of_their_own(shop):
+    async with crashing(shop, "dice") as golem:
+        thrown = await collect(golem.map(drawn, [None] * 4))
+    async with shop.golem(workers=1, run="dice") as golem:
+        assert await collect(golem.map(drawn, [None] * 4)) == thrown
+    assert len(set(thrown)) == 4
+
+
+async def test_commands_are_known_by_their_files(shop):
+    source, out = shop.folder / "text.txt", shop.folder / "out"
+    source.write_text("one\n")
+
+    async def made():
+        async with crashing(shop, "files") as golem:
+            [found] = await collect(golem.map("cat {} > {.}.made", [source], output=out))
+        return found.files[0].read_text()
+
+    assert [await made(), await made()] == ["one\n", "one\n"]
+    assert len(list(shop.containers.runs())) == 1
+    (out / "text.made").unlink()
+    assert await made() == "one\n"
+    source.write_text("another\n")
+    assert await made() == "another\n"
+    assert len(list(shop.containers.runs())) == 3
+
+
+async def test_a_line_that_was_cut_off_is_taken_away(shop):
+    await crash_after(shop, 10, scaled, range(10))
+    path = shop.folder / "known" / "runs" / "render.run"
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-7])
+    assert command_of("render").done == 9
+    async with shop.golem(workers=1, run="render") as golem:
+        assert await collect(golem.map(scaled, range(10))) == [3 * x + 1 for x in range(10)]
+    assert calls(shop) == 11
+
+
+async def test_a_journal_of_strangers_runs_nothing(shop):
+    import base64
+    import os
+    import pickle
+
+    class Evil:
+        def __reduce__(self):
+            return os.mkdir, (str(shop.folder / "owned"),)
+
+    await crash_after(shop, 1, scaled, range(1))
+    path = shop.folder / "known" / "runs" / "render.run"
+    evil = base64.b64encode(pickle.dumps(Evil())).decode()
+    head, line = path.read_text().splitlines()
+    path.write_text(f'{head}\n{line.partition(chr(34) + "value")[0]}"value":"{evil}"}}\n')
+    async with shop.golem(workers=1, run="render") as golem:
+        assert await collect(golem.map(scaled, range(1))) == [1]
+    assert not (shop.folder / "owned").exists()
+
+
+async def test_one_process_at_a_time_has_a_run(shop):
+    async with shop.golem(run="render"):
+        assert [each.state for each in runs()] == ["running"]
+        with pytest.raises(GolemError, match="another process"):
+            Journal("render")
+    with pytest.raises(GolemError, match="no name"):
+        Journal("../render")
+
+
+def test_a_function_is_the_same_in_another_process(tmp_path: Path):
+    text = (
+        "import math\nSIZE = {1, 2}\nclass A:\n    pass\n"
+        "def inner(x): return x in {'a', 'b', 'c'} or math.sin(x)\n"
+        "def outer(x, a=A): return [inner(y) for y in x if y in SIZE]\n"
+    )
+    (tmp_path / "mine.py").write_text(text)
+    script = (
+        "import mine; from golemnet.sdk.identity import function_identity as i;"
+        "print(i(mine.outer, ['mine']), i(mine.inner, ['mine']))"
+    )
+    told = {
+        subprocess.run(
+            [sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=True
+        ).stdout
+        for _ in range(3)
+    }
+    assert len(told) == 1
+    assert len(set(told.pop().split())) == 2
+
+
+def test_what_a_helper_does_counts():
+    before = function_identity(scaled, [__name__])
+    original = helper.__code__
+    try:
+        helper.__code__ = (lambda x: x * SCALE + 0).__code__
+        assert function_identity(scaled, [__name__]) != before
+    finally:
+        helper.__code__ = original
+    assert function_identity(scaled, [__name__]) == before
