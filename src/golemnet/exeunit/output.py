@@ -37,18 +37,24 @@ class _Follower:
         self._buffer = OutputBuffer(plan)
         self._stream = StreamDecoder(plan)
         self._tail = OutputBuffer(CapturePlan(part="tail", limit=ERROR_TAIL_BYTES))
+        self._is_over = False
 
     async def follow(self, reader: asyncio.StreamReader) -> None:
         while chunk := await reader.read(CHUNK_BYTES):
-            self._buffer.feed(chunk)
-            self._tail.feed(chunk)
-            self._pass_on(self._stream.feed(chunk))
+            if not self._is_over:
+                self._take(chunk)
+
+    def _take(self, chunk: bytes) -> None:
+        self._buffer.feed(chunk)
+        self._tail.feed(chunk)
+        self._pass_on(self._stream.feed(chunk))
 
     def _pass_on(self, text: Text) -> None:
         if text and self._plan.stream:
             self._emit(self._name, text)
 
     def finish(self) -> Text | None:
+        self._is_over = True
         self._pass_on(self._stream.finish())
         return present(self._buffer.kept(), self._plan)
 
@@ -60,7 +66,7 @@ async def follow(process: Process, stdout: CapturePlan, stderr: CapturePlan, emi
     """Read both outputs until the command has ended.
 
     A process that it leaves in the background may hold the outputs open; they are then read for
-    ``DRAIN_TIMEOUT_S`` more.
+    ``DRAIN_TIMEOUT_S`` more, and what it writes later goes nowhere.
     """
     out, err = _Follower("stdout", stdout, emit), _Follower("stderr", stderr, emit)
     readers = {
@@ -70,8 +76,9 @@ async def follow(process: Process, stdout: CapturePlan, stderr: CapturePlan, emi
     try:
         code = await process.wait()
         await asyncio.wait(readers, timeout=DRAIN_TIMEOUT_S)
-    finally:
+    except BaseException:
         for reader in readers:
             reader.cancel()
         await asyncio.gather(*readers, return_exceptions=True)
+        raise
     return Outcome(code, out.finish(), err.finish(), err.tail() or out.tail())

@@ -10,6 +10,7 @@ from golemnet.runtime.driver import Usage
 DURATION = "golem.usage.duration_sec"
 CPU = "golem.usage.cpu_sec"
 MEMORY = "golem.usage.gib"
+STORAGE = "golem.usage.storage_gib"
 GIB = 1024**3
 
 
@@ -32,6 +33,7 @@ class Meter:
         self._used = Usage(
             cpu_sec=max(self._used.cpu_sec, used.cpu_sec),
             memory_peak_bytes=max(self._used.memory_peak_bytes, used.memory_peak_bytes),
+            storage_peak_bytes=max(self._used.storage_peak_bytes, used.storage_peak_bytes),
         )
 
     def counters(self) -> list[float]:
@@ -40,5 +42,6 @@ class Meter:
             DURATION: self._monotonic() - self._began,
             CPU: self._used.cpu_sec,
             MEMORY: self._used.memory_peak_bytes / GIB,
+            STORAGE: self._used.storage_peak_bytes / GIB,
         }
         return [known.get(name, 0.0) for name in self._vector]

@@ -25,6 +25,7 @@ from golemnet.runtime.environment_folder import EnvironmentFolder, Marker
 from golemnet.runtime.errors import RuntimeFailure, StorageFull
 from golemnet.runtime.network_namespace import NetworkNamespace
 from golemnet.runtime.oci_spec import parse_user
+from golemnet.runtime.orphans import Orphans
 from golemnet.runtime.processes import HostProcess
 from golemnet.runtime.removal import remove_tree
 from golemnet.runtime.watch import Watch
@@ -48,6 +49,7 @@ class BwrapDriver:
         self._folder = EnvironmentFolder(work_dir, Marker(self.name, container))
         self._root, self._writable = work_dir / "root", work_dir / "volumes"
         self._running: list[HostProcess] = []
+        self._orphans = Orphans()
         self._cpu_before = _children_cpu()
         self._network: NetworkNamespace | None = None
         self._watch: Watch | None = None
@@ -88,15 +90,11 @@ class BwrapDriver:
         """Start ``command`` in a new sandbox over the same files."""
         if self._watch is not None and self._watch.is_spoiled:
             raise StorageFull("The commands before have written far more than the agreement grants.")
-        pipe = asyncio.subprocess.PIPE
+        self._orphans.bury()
         with self._filter.open("rb") as rules:
             entering, places = self._network.entering() if self._network else ([], ())
             line = [*entering, *self._limiting(), *self._sandbox(rules.fileno()), "--", command, *arguments]
-            passed = (rules.fileno(), *places)
-            process = await asyncio.create_subprocess_exec(
-                *line, stdin=asyncio.subprocess.DEVNULL, stdout=pipe, stderr=pipe, pass_fds=passed
-            )
-        started = HostProcess(process, is_family=True)
+            started = await HostProcess.start(line, is_family=True, pass_fds=(rules.fileno(), *places))
         self._running = [process for process in self._running if not process.ended] + [started]
         self._look_after_it()
         return started
@@ -153,10 +151,14 @@ class BwrapDriver:
         return self._network
 
     async def usage(self) -> Usage:
-        """CPU time of the commands that have ended, and the most memory that was seen."""
-        used = resource.getrusage(resource.RUSAGE_CHILDREN)
-        seen = self._watch.memory_peak_bytes if self._watch else 0
-        return Usage(_children_cpu() - self._cpu_before, max(seen, used.ru_maxrss * 1024))
+        """CPU time of the commands, and the most memory and disk that was seen."""
+        leaders = self._leaders() + self._orphans.bury()
+        running = [member for leader in leaders for member in families.family(leader)]
+        seen, stored = (
+            (self._watch.memory_peak_bytes, self._watch.storage_peak_bytes) if self._watch else (0, 0)
+        )
+        cpu = _children_cpu() - self._cpu_before + families.cpu_of(running)
+        return Usage(cpu, max(seen, self._orphans.memory_peak_bytes), stored)
 
     async def room(self) -> int:
         """What of the granted disk space is not used."""

@@ -55,10 +55,11 @@ class Volume(msgspec.Struct, frozen=True):
 
 
 class Usage(msgspec.Struct, frozen=True):
-    """What was used since deploy."""
+    """What was used since deploy; of storage, the most that was seen beside the image."""
 
     cpu_sec: float
     memory_peak_bytes: int
+    storage_peak_bytes: int = 0
 
 
 class Process(Protocol):

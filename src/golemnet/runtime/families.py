@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 PROC = Path("/proc")
 STOP_S, LOOK_S = 0.5, 0.0005
 # stopped, stopped by a tracer, a zombie, dead, gone: it starts nothing more
@@ -19,7 +20,7 @@ def family(process: int) -> list[int]:
     """The process and its descendants, as far as they live."""
     found = [process]
     for member in found:
-        found += _children(member)
+        found += children(member)
     return found
 
 
@@ -31,6 +32,12 @@ def kill_family(process: int) -> None:
         time.sleep(LOOK_S)
     for member in family(process):
         _signal(member, signal.SIGKILL)
+
+
+def cpu_of(processes: Iterable[int]) -> float:
+    """Seconds of processor time of the processes, and of those children that they have waited for."""
+    stats = (_read(process, "stat").rpartition(")")[2].split() for process in processes)
+    return sum(int(ticks) for stat in stats for ticks in stat[11:15]) / TICKS_PER_S
 
 
 def _signal(process: int, number: signal.Signals) -> None:
@@ -46,7 +53,8 @@ def processes_of(text: str) -> list[int]:
     return [process for process in found if text in _read(process, "cmdline")]
 
 
-def _children(process: int) -> list[int]:
+def children(process: int) -> list[int]:
+    """The processes whose parent it is."""
     try:
         threads = os.listdir(f"/proc/{process}/task")
     except OSError:

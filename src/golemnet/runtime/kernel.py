@@ -30,6 +30,7 @@ _SYS_MOVE_MOUNT: Final = 429
 _SYS_OPENAT2: Final = 437
 _SYS_MOUNT_SETATTR: Final = 442
 _PR_SET_PDEATHSIG: Final = 1
+_PR_SET_CHILD_SUBREAPER: Final = 36
 _AT_FDCWD: Final = -100
 _AT_EMPTY_PATH: Final = 0x1000
 _OPEN_TREE_CLONE: Final = 1
@@ -79,6 +80,11 @@ def unmount(target: str, flags: int = MNT_DETACH) -> None:
 def die_with_parent(signal_number: signal.Signals) -> None:
     """Have this process signalled when the thread that started it ends."""
     _checked(_libc.prctl(_PR_SET_PDEATHSIG, int(signal_number), 0, 0, 0), "prctl")
+
+
+def adopt_orphans() -> None:
+    """Become the parent of descendants whose own parents end before them."""
+    _checked(_libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0), "prctl")
 
 
 def open_inside(root: int, path: str, flags: int, mode: int = 0) -> int:

@@ -106,7 +106,7 @@ class OciDriver:
         process = oci_spec.process([command, *arguments], self._env, self._work_dir, self._user)
         specification.write_bytes(msgspec.json.encode(process))
         entering = ("exec", "--process", str(specification), "--pid-file", str(pid_file), self._container)
-        started = HostProcess(await _start(self._command(*entering)), pid_file)
+        started = await HostProcess.start(self._command(*entering), pid_file)
         self._running = [process for process in self._running if not process.ended] + [started]
         return started
 
@@ -118,9 +118,10 @@ class OciDriver:
         return self._network
 
     async def usage(self) -> Usage:
-        """CPU time and peak memory of everything in the container."""
-        measured = cgroups.read_usage(self._container)
-        self._last_usage = measured or self._last_usage
+        """CPU time and peak memory of everything in the container, and its disk."""
+        measured = cgroups.read_usage(self._container) or self._last_usage
+        stored = max(self._last_usage.storage_peak_bytes, self._storage.used())
+        self._last_usage = msgspec.structs.replace(measured, storage_peak_bytes=stored)
         return self._last_usage
 
     async def room(self) -> int:
@@ -156,13 +157,6 @@ class OciDriver:
 
     def _command(self, *arguments: str) -> tuple[str, ...]:
         return (self._program, "--root", str(self._folder.path / "state"), *arguments)
-
-
-async def _start(command: Sequence[str]) -> asyncio.subprocess.Process:
-    pipe = asyncio.subprocess.PIPE
-    return await asyncio.create_subprocess_exec(
-        *command, stdin=asyncio.subprocess.DEVNULL, stdout=pipe, stderr=pipe
-    )
 
 
 def _user_of(image: Image) -> oci_spec.User:

@@ -6,12 +6,14 @@ import asyncio
 import os
 import signal
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from golemnet.runtime.families import kill_family
 
 KILL_TIMEOUT_S = 5.0
 LOOK_S = 0.002
+BUFFER_BYTES = 64 * 1024
 
 
 class HostProcess:
@@ -19,6 +21,7 @@ class HostProcess:
 
     Args:
         process: started with pipes for stdout and stderr.
+        exited: set when it has ended, though others may hold its outputs open.
         pid_file: where the id of the command itself is written, when it is a process of its own;
             killing ``crun exec`` alone would leave the command running.
         is_family: whether its descendants have to be killed with it: a sandbox that is being set up does
@@ -26,11 +29,34 @@ class HostProcess:
     """
 
     def __init__(
-        self, process: asyncio.subprocess.Process, pid_file: Path | None = None, *, is_family: bool = False
+        self,
+        process: asyncio.subprocess.Process,
+        exited: asyncio.Event,
+        pid_file: Path | None = None,
+        *,
+        is_family: bool = False,
     ) -> None:
         self._process = process
+        self._exited = exited
         self._pid_file = pid_file
         self._is_family = is_family
+
+    @classmethod
+    async def start(
+        cls,
+        command: Sequence[str],
+        pid_file: Path | None = None,
+        *,
+        is_family: bool = False,
+        pass_fds: Sequence[int] = (),
+    ) -> HostProcess:
+        """Start ``command`` without input; it inherits the open files ``pass_fds``."""
+        loop = asyncio.get_running_loop()
+        transport, streams = await loop.subprocess_exec(
+            lambda: _Streams(loop), *command, stdin=asyncio.subprocess.DEVNULL, pass_fds=pass_fds
+        )
+        process = asyncio.subprocess.Process(transport, streams, loop)
+        return cls(process, streams.exited, pid_file, is_family=is_family)
 
     @property
     def stdout(self) -> asyncio.StreamReader:
@@ -56,7 +82,8 @@ class HostProcess:
 
     async def wait(self) -> int:
         """The exit code; 128 + signal number when a signal ended it."""
-        code = await self._process.wait()
+        await self._exited.wait()
+        code = self._process.returncode or 0
         return code if code >= 0 else 128 - code
 
     async def kill(self) -> None:
@@ -83,6 +110,18 @@ class HostProcess:
             return int(self._pid_file.read_text()) if self._pid_file else None
         except (OSError, ValueError):
             return None
+
+
+class _Streams(asyncio.subprocess.SubprocessStreamProtocol):
+    """Tells when the process has ended; ``Process.wait`` waits for all who hold its outputs, too."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(limit=BUFFER_BYTES, loop=loop)
+        self.exited = asyncio.Event()
+
+    def process_exited(self) -> None:
+        super().process_exited()
+        self.exited.set()
 
 
 async def has_ended(process: int, timeout_s: float) -> bool:

@@ -40,6 +40,7 @@ class Storage:
         self._file = file
         self._base = stage
         self.root = stage / "root"
+        self._used_at_first = 0
 
     async def mount(self, image: Path, size: int) -> None:
         """Build everything up to ``root``. Raises RuntimeFailure when a step fails."""
@@ -85,6 +86,7 @@ class Storage:
         )
         for name in ("upper", "work", "volumes"):
             _owned_folder(Path(where) / name, FIRST_HOST_ID, FIRST_HOST_ID)
+        self._used_at_first = self.used()
 
     def _require_free_space(self) -> None:
         space = os.statvfs(self._file.parent)
@@ -115,6 +117,14 @@ class Storage:
         """How many bytes may still be written."""
         space = os.statvfs(self._base / "disk")
         return space.f_bavail * space.f_frsize
+
+    def used(self) -> int:
+        """How many bytes were written and are there; 0 when it is not mounted."""
+        try:
+            space = os.statvfs(self._base / "disk")
+        except FileNotFoundError:
+            return 0
+        return max(0, (space.f_blocks - space.f_bfree) * space.f_frsize - self._used_at_first)
 
     def unmount(self) -> None:
         """Undo ``mount``; what is not mounted is fine."""

@@ -42,6 +42,7 @@ class Watch:
         self._tolerated = limits.storage_bytes
         self._next_count = 0.0
         self.memory_peak_bytes = 0
+        self.storage_peak_bytes = 0
 
     def begin(self) -> None:
         """Count what is there before the payload begins; it blocks."""
@@ -61,9 +62,11 @@ class Watch:
     def _written(self) -> int:
         """Bytes, and more than any limit if they cannot be counted."""
         try:
-            return disk_use(*self._folders).beyond(self._at_first)
+            written = disk_use(*self._folders).beyond(self._at_first)
         except Hidden:
             return 2 * (self._limits.storage_bytes + SLACK_BYTES)
+        self.storage_peak_bytes = max(self.storage_peak_bytes, min(written, self._limits.storage_bytes))
+        return written
 
     async def run(self, processes: Callable[[], Sequence[int]], end: Callable[[], Awaitable[None]]) -> None:
         """Look for as long as there are ``processes``; ``end`` ends all of them."""

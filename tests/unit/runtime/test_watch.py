@@ -110,6 +110,8 @@ async def looked_after(folder: Path, program: str) -> tuple[Watch, int | None]:
     finally:
         if process.returncode is None:
             await end()
+        # not for its end, but for that of its output
+        await process.wait()
     return watch, process.returncode
 
 
@@ -167,3 +169,34 @@ def test_a_family_and_its_memory() -> None:
     assert 0 < memory_of(members, 0) <= memory_of(members, 1 << 60)
     assert threads_of_user(os.getuid()) >= 1
     assert family(2**22 + 1) == [2**22 + 1]
+
+
+def test_orphans_are_buried_and_their_processor_time_is_counted() -> None:
+    program = """
+import os, sys, time
+from golemnet.runtime.families import cpu_of
+from golemnet.runtime.orphans import Orphans
+orphans = Orphans()
+ready = os.pipe()
+if os.fork() == 0:
+    if os.fork() == 0:
+        os.setsid()
+        data = bytearray(b"x" * (20 << 20))
+        while cpu_of([os.getpid()]) < 0.05:
+            pass
+        os.write(ready[1], b"1")
+        time.sleep(60 if "live" in sys.argv else 0)
+    os._exit(0)
+os.wait()
+os.read(ready[0], 1)
+left = orphans.bury()
+while left and "live" not in sys.argv:
+    left = orphans.bury()
+print(len(left), cpu_of(left) >= 0.05, orphans.memory_peak_bytes > 20 << 20)
+for orphan in left:
+    os.kill(orphan, 9)
+"""
+    for argument, told in (("live", "1 True False\n"), ("dead", "0 False True\n")):
+        command = [sys.executable, "-c", program, argument]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S, check=True)
+        assert done.stdout == told
