@@ -24,14 +24,19 @@ def family(process: int) -> list[int]:
     return found
 
 
-def kill_family(process: int) -> None:
-    """Kill the process and its descendants. It is stopped first, so that it starts no others meanwhile."""
+def kill_family(process: int) -> list[int]:
+    """Kill the process and its descendants, and say who they are; they may take a moment to end.
+
+    It is stopped first, so that it starts no others meanwhile.
+    """
     _signal(process, signal.SIGSTOP)
     deadline = time.monotonic() + STOP_S
     while _read(process, "stat").rpartition(")")[2].split()[:1] not in STILL and time.monotonic() < deadline:
         time.sleep(LOOK_S)
-    for member in family(process):
+    members = family(process)
+    for member in members:
         _signal(member, signal.SIGKILL)
+    return members
 
 
 def cpu_of(processes: Iterable[int]) -> float:

@@ -95,15 +95,16 @@ class HostProcess:
             _kill(inner)
             if await has_ended(self._process.pid, KILL_TIMEOUT_S):
                 return
-        if not self.ended:
-            self._kill()
-            await has_ended(self._process.pid, KILL_TIMEOUT_S)
+        for process in self._kill():
+            await has_ended(process, KILL_TIMEOUT_S)
 
-    def _kill(self) -> None:
-        if self._is_family:
-            kill_family(self._process.pid)
-        else:
+    def _kill(self) -> list[int]:
+        """Those who were killed."""
+        if self._is_family and not self.ended:
+            return kill_family(self._process.pid)
+        if not self.ended:
             self._process.kill()
+        return [self._process.pid]
 
     def _inner_pid(self) -> int | None:
         try:
