@@ -43,6 +43,7 @@ from golemnet.net.outside import OutsideAddress
 from golemnet.net.pipe import pipe, serve_pipe
 from golemnet.net.record_exchange import RENEW_EVERY_S, RecordExchange
 from golemnet.net.records import NodeRecord, Place, RecordBook
+from golemnet.net.relay_policy import RelayPolicy
 from golemnet.net.session import Session
 from golemnet.net.sessions import MAX_SESSIONS, Sessions
 from golemnet.net.traffic import Traffic
@@ -95,6 +96,7 @@ class IrohNetwork:
         self._meeting = Meeting(self._others(bootstrap), self)
         self._outside = OutsideAddress()
         self._home = HomeRelay(relays)
+        self._relays = RelayPolicy(lambda: self._home.known)
         self._lan = LanDiscovery(lambda: self._signed, self._exchange.hear)
         self._is_on_lan = lan and not is_loopback(bind)
         self._greetings = asyncio.Semaphore(MAX_GREETINGS)
@@ -217,7 +219,7 @@ class IrohNetwork:
                 return session
             record = self._records.get(node, self._clock.now()) or await self._heard_of(node)
             try:
-                return self._is(node, await self.session_at(record.place))
+                return self._is(node, await self.session_at(await self._place_of(record)))
             except Unreachable:
                 # It may have come to us meanwhile, or said where it is now.
                 known = self._records.get(node, self._clock.now())
@@ -232,6 +234,10 @@ class IrohNetwork:
             self._dialling[place.endpoint_key] = task
             task.add_done_callback(lambda done: self._dialled(place.endpoint_key, done))
         return await asyncio.shield(task)
+
+    async def _place_of(self, record: NodeRecord) -> Place:
+        relay = await self._relays.usable(record.relay)
+        return Place(record.endpoint_key, record.addresses, relay)
 
     async def _heard_of(self, node: NodeId) -> NodeRecord:
         """The record of ``node``, if it comes within a second."""

@@ -55,11 +55,6 @@ class NodeRecord(msgspec.Struct, frozen=True, array_like=True):
     sequence: int
     relay: str = ""
 
-    @property
-    def place(self) -> Place:
-        """Where its endpoint is."""
-        return Place(self.endpoint_key, self.addresses, self.relay)
-
 
 def make_record(key: NodeKey, place: Place, now: datetime) -> Signed:
     """The record of the node with ``key``, signed, good for an hour."""

@@ -175,7 +175,7 @@ async def test_a_node_survives_peers_that_send_nonsense():
         for _ in range(HOSTILE_SESSIONS):
             await misbehave(place, chance)
         record = victim.records.get(victim.node_id, SystemClock().now())
-        session = await honest.session_at(record.place)
+        session = await honest.session_at(Place(record.endpoint_key, record.addresses))
         assert session.peer == victim.node_id
         assert await honest.call(victim.node_id, "echo", b"still here", timeout_s=5) == b"still here"
 

@@ -67,13 +67,26 @@ def without_addresses(network: IrohNetwork, key: NodeKey):
 async def test_nodes_at_two_relays_reach_each_other_without_addresses():
     async with AsyncExitStack() as stack:
         relays = [await stack.enter_async_context(running_relay()) for _ in range(2)]
-        one, _ = await stack.enter_async_context(running_node(url_of(relays[0])))
+        one, _ = await stack.enter_async_context(running_node(*map(url_of, relays)))
         other, key = await stack.enter_async_context(running_node(url_of(relays[1])))
         await reached_by(other, url_of(relays[1]))
         one.records.add(without_addresses(other, key), SystemClock().now())
         assert await one.call(other.node_id, "echo", b"hello", timeout_s=5) == b"hello"
         assert relays[1].relayed_bytes > 0
         assert relays[0].relayed_bytes == 0
+
+
+async def test_a_record_does_not_lead_to_a_service_of_the_lan():
+    asked = []
+    service = await asyncio.start_server(lambda reader, writer: asked.append(writer), HOST, 0)
+    async with service, running_relay() as relay, running_node(url_of(relay)) as (node, _):
+        await reached_by(node, url_of(relay))
+        key, now = NodeKey.generate(), SystemClock().now()
+        url = f"http://{HOST}:{service.sockets[0].getsockname()[1]}"
+        node.records.add(make_record(key, Place(SecretKey.generate().public().to_bytes(), [], url), now), now)
+        with pytest.raises(Unreachable):
+            await node.call(key.node_id, "echo", b"hello", timeout_s=6)
+        assert asked == []
 
 
 async def test_without_a_relay_there_is_no_way():
