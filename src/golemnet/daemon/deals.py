@@ -1,4 +1,4 @@
-"""What one service of a node asks another: agreements for activities, and both for payments."""
+"""What one service of a node asks another: agreements for activities, both for payments, and so on."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ import msgspec
 
 from golemnet.daemon.activity.agreements import AgreementView
 from golemnet.daemon.activity.service import Activities
+from golemnet.daemon.activity.states import State
+from golemnet.daemon.activity.store import Side
 from golemnet.daemon.payment.terms import ActivityFacts
+from golemnet.model.node_id import NodeId
 from golemnet.rest.market import Agreement
 
 AgreementOf = Callable[[str], Awaitable[Agreement | None]]
@@ -40,6 +43,18 @@ def permissions(agreement_of: AgreementOf) -> Callable[[str], Awaitable[Agreemen
         )
 
     return permission
+
+
+def requestors(activities: Activities) -> Callable[[str], Awaitable[NodeId | None]]:
+    """What the private networks are told of activities: the requestor of one that runs here now."""
+
+    async def requestor_of(activity_id: str) -> NodeId | None:
+        activity = await activities.get(activity_id)
+        if activity is None or activity.side is not Side.PROVIDER or activity.state is State.TERMINATED:
+            return None
+        return NodeId(activity.requestor_id)
+
+    return requestor_of
 
 
 class NodeDeals:

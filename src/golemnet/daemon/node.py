@@ -9,7 +9,7 @@ from aiohttp import web
 
 from golemnet.clock import Clock, SystemClock
 from golemnet.daemon.activity.service import Activities
-from golemnet.daemon.deals import NodeDeals, permissions
+from golemnet.daemon.deals import NodeDeals, permissions, requestors
 from golemnet.daemon.gsb.service import Services
 from golemnet.daemon.identity.opening import node_key
 from golemnet.daemon.identity.service import Identities
@@ -23,10 +23,11 @@ from golemnet.daemon.routes import market as market_routes
 from golemnet.daemon.routes import metrics as metrics_routes
 from golemnet.daemon.routes import net as net_routes
 from golemnet.daemon.routes import payment as payment_routes
+from golemnet.daemon.routes import unit_networks as unit_network_routes
 from golemnet.daemon.routes import vpn as vpn_routes
 from golemnet.daemon.server import Server
 from golemnet.daemon.settings import Settings
-from golemnet.daemon.vpn.networks import Networks
+from golemnet.daemon.vpn.service import PrivateNetworks
 from golemnet.database.database import Database
 from golemnet.database.outbox import Handler, Outbox
 from golemnet.model.keys import NodeKey
@@ -81,7 +82,7 @@ class Node:
             settings.chain_file,
             NodeDeals(self.market.agreement, self.activities),
         )
-        self.networks = Networks()
+        self.networks = PrivateNetworks(self.network, requestors(self.activities))
         self.services = Services(self.key.node_id, self.network, self.clock)
         self.server = Server(
             self._routes(),
@@ -125,6 +126,7 @@ class Node:
             Part("activities", self.activities.run),
             Part("payments", self.payments.run),
             Part("files", self.services.run),
+            Part("private networks", self.networks.run),
             Part("server", self.server.run),
         ]
 
@@ -141,6 +143,7 @@ class Node:
             *net_routes.routes(self.network, self.settings.net_bootstrap),
             *metrics_routes.routes(self.network),
             *vpn_routes.routes(self.networks),
+            *unit_network_routes.routes(self.networks),
         ]
 
     def _iroh(self, key: NodeKey) -> Network:

@@ -11,6 +11,7 @@ import msgspec
 from golemnet.exeunit.capture import MAX_KEPT_BYTES, CapturePlan, Text
 from golemnet.exeunit.environment import Environment
 from golemnet.exeunit.errors import CommandFailed
+from golemnet.exeunit.private_networks import read_places
 from golemnet.exeunit.progress import ProgressReporter, read_interval
 from golemnet.exeunit.transfers import Progress
 from golemnet.model.script import CaptureMode, Command, Deploy, Run, Sign, Start, Terminate, Transfer
@@ -30,7 +31,7 @@ async def perform(command: Command, environment: Environment, captured: Captured
     """Do ``command``. Raises GolemError when it does not succeed."""
     match command:
         case Deploy():
-            await _deploy(command, environment)
+            await environment.deploy(command.env, read_places(command.net))
         case Start():
             await environment.start()
         case Run():
@@ -47,16 +48,6 @@ async def perform(command: Command, environment: Environment, captured: Captured
                 why="Signing needs an SGX enclave, which this runtime does not have.",
                 next_step="Leave the command sign out.",
             )
-
-
-async def _deploy(command: Deploy, environment: Environment) -> None:
-    if command.net:
-        raise CommandFailed(
-            "This provider has no network for activities.",
-            why="The script's deploy command asks to join a private network.",
-            next_step="Leave `net` out, or demand the capability vpn (golem.runtime.capabilities=vpn).",
-        )
-    await environment.deploy(command.env)
 
 
 async def _run(command: Run, environment: Environment, captured: Captured, emit: Emit) -> None:

@@ -13,6 +13,7 @@ from golemnet.exeunit.errors import CommandFailed
 from golemnet.exeunit.image_cache import ImageCache
 from golemnet.exeunit.locations import parse_location
 from golemnet.exeunit.output import Emit, Outcome, follow
+from golemnet.exeunit.private_networks import Place, PrivateNetworks
 from golemnet.exeunit.transfers import Progress, Transfers
 from golemnet.exeunit.volumes import Volumes
 from golemnet.exeunit.web import Internet
@@ -34,30 +35,42 @@ class Environment:
         images: the provider's cache.
         client: of the provider's daemon.
         internet: as far as scripts may reach.
+        networks: this activity's ends of private networks.
     """
 
     def __init__(
-        self, terms: Terms, driver: Driver, images: ImageCache, client: Client, internet: Internet
+        self,
+        terms: Terms,
+        driver: Driver,
+        images: ImageCache,
+        client: Client,
+        internet: Internet,
+        networks: PrivateNetworks,
     ) -> None:
         self._terms = terms
         self._driver = driver
         self._images = images
         self._client = client
         self._internet = internet
+        self._networks = networks
+        self._places: Sequence[Place] = ()
         self._volumes = Volumes([])
         self._transfers: Transfers | None = None
         self._process: Process | None = None
 
-    async def deploy(self, env: Mapping[str, str]) -> None:
-        """Fetch the image of the agreement and mount it. Raises GolemError."""
+    async def deploy(self, env: Mapping[str, str], places: Sequence[Place] = ()) -> None:
+        """Fetch the image of the agreement and mount it; ``places`` are for ``start``. Raises GolemError."""
+        self._places = places
         package = _package(self._terms.task_package)
         image = await self._images.get(package.sha3_224, package.url)
         self._volumes = Volumes(await self._driver.deploy(image, self._terms.limits, env))
         self._transfers = Transfers(self._client, self._internet, self._volumes, self._driver.room)
 
     async def start(self) -> None:
-        """Bring the environment up. Raises GolemError."""
+        """Bring the environment up, and into its private networks. Raises GolemError."""
         await self._driver.start()
+        if self._places:
+            await self._networks.join(await self._driver.network_namespace(), self._places)
 
     async def run(
         self, command: str, arguments: Sequence[str], stdout: CapturePlan, stderr: CapturePlan, emit: Emit
@@ -94,6 +107,7 @@ class Environment:
 
     async def stop(self) -> None:
         """Kill and remove everything."""
+        await self._networks.leave()
         await self._driver.stop()
 
 

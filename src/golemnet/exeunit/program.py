@@ -14,6 +14,7 @@ from golemnet.errors import GolemError
 from golemnet.exeunit.agreement import read_terms
 from golemnet.exeunit.environment import Environment
 from golemnet.exeunit.image_cache import ImageCache
+from golemnet.exeunit.private_networks import PrivateNetworks
 from golemnet.exeunit.unit import ExeUnit
 from golemnet.exeunit.usage import Meter
 from golemnet.exeunit.web import Internet
@@ -47,7 +48,7 @@ async def _serve(arguments: argparse.Namespace) -> None:
             activity_id,
             f"{api_url.rstrip('/')}/activity-api/v1/activity/{activity_id}/exeunit",
             app_key,
-            Environment(terms, driver, images, client, internet),
+            Environment(terms, driver, images, client, internet, PrivateNetworks(client, activity_id)),
             driver,
             Meter(terms.usage_vector),
             SystemClock(),

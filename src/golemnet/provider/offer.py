@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 import msgspec
@@ -25,7 +25,8 @@ PAYMENT_PROTOCOL = 2
 class Seller(msgspec.Struct, frozen=True, kw_only=True):
     """Who sells: what stays the same from offer to offer.
 
-    ``isolation`` is what the runtime's self-test has found; ``addresses`` where we are paid, by platform.
+    ``isolation`` and ``capabilities`` are what the runtime's self-test has found; ``addresses`` where we are
+    paid, by platform.
     """
 
     node_name: str
@@ -33,6 +34,7 @@ class Seller(msgspec.Struct, frozen=True, kw_only=True):
     machine: Machine
     isolation: str
     addresses: Mapping[str, str]
+    capabilities: Sequence[str] = ()
 
 
 def offer_properties(seller: Seller, preset: Preset) -> dict[str, Value]:
@@ -43,7 +45,7 @@ def offer_properties(seller: Seller, preset: Preset) -> dict[str, Value]:
         names.NET_IS_PUBLIC: False,
         names.RUNTIME_NAME: RUNTIME,
         names.RUNTIME_VERSION: RUNTIME_VERSION,
-        names.RUNTIME_CAPABILITIES: [],
+        names.RUNTIME_CAPABILITIES: list(seller.capabilities),
         names.RUNTIME_ISOLATION: seller.isolation,
         names.TRANSFER_PROTOCOLS: list(TRANSFERS),
         names.MULTI_ACTIVITY: True,

@@ -83,6 +83,7 @@ def _seller(
         machine=sold(this_machine(settings.data_dir), preferences.limits, preferences.max_agreements),
         isolation=str(tested.isolation),
         addresses=addresses,
+        capabilities=tested.capabilities,
     )
 
 

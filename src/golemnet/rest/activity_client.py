@@ -10,6 +10,7 @@ from typing import Any
 
 import aiohttp
 
+from golemnet.model.packets import MAX_PIECE_BYTES
 from golemnet.rest.activity import (
     PREFIX,
     ActivityState,
@@ -22,8 +23,10 @@ from golemnet.rest.activity import (
     ProviderEvent,
     RuntimeEvent,
 )
+from golemnet.rest.errors import from_status
 from golemnet.rest.exeunit import MAX_FRAME_BYTES
 from golemnet.rest.transport import POLL_MARGIN_S, Transport, checked, query_of, segment
+from golemnet.rest.vpn import UNIT_PATH
 from golemnet.rest.wire import decode
 
 MAX_EVENT_BYTES = 4 * 1024 * 1024
@@ -148,6 +151,23 @@ class ActivityClient:
                 yield link
         except aiohttp.ClientConnectionError as error:
             raise self._transport.unreachable(error) from error
+
+    @asynccontextmanager
+    async def network_link(
+        self, activity_id: str, network_id: str, ip: str
+    ) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
+        """The end of a private network in an activity (pieces of packets, ``golemnet.model.packets``)."""
+        path = UNIT_PATH.format(id=segment(activity_id), network_id=segment(network_id))
+        try:
+            async with self._transport.session.ws_connect(
+                self._transport.api_url + path,
+                params={"ip": ip},
+                max_msg_size=MAX_PIECE_BYTES,
+                heartbeat=20,
+            ) as link:
+                yield link
+        except aiohttp.WSServerHandshakeError as error:
+            raise from_status(error.status, "") from error
 
     async def activity_list(self, query: dict[str, str] | None = None) -> list[str]:
         """Ids of the activities that this node knows (an extension of ours)."""

@@ -5,6 +5,9 @@ from __future__ import annotations
 from golemnet.rest.wire import Wire
 
 PREFIXES = ("/net-api/v1", "/net-api/v2/vpn")
+UNIT_PATH = "/activity-api/v1/activity/{id}/networks/{network_id}"
+"""Where an ExeUnit's end of a network is: a WebSocket with pieces of packets (``golemnet.model.packets``).
+The query's ``ip`` is the instance's address."""
 
 
 class NewNetwork(Wire):
@@ -35,3 +38,13 @@ class NetworkNode(Wire):
 
     id: str
     ip: str
+
+
+class Connection(Wire):
+    """A TCP connection of the requestor in a network; the protocol is the IP number."""
+
+    protocol: int
+    local_ip: str
+    local_port: int
+    remote_ip: str
+    remote_port: int

@@ -13,31 +13,37 @@ import platform
 import sys
 import tempfile
 import time
+from ipaddress import IPv4Address, IPv4Interface
 from pathlib import Path
 
 import msgspec
 
+from golemnet.model.packets import MTU
 from golemnet.runtime import cage, commands, programs
 from golemnet.runtime.clean_up import clean_up
 from golemnet.runtime.driver import Driver, Image, Isolation, Limits
 from golemnet.runtime.errors import NoRuntime, RuntimeFailure
+from golemnet.runtime.ping import ping
 from golemnet.runtime.selection import candidates, make_driver, needs_cage
 
 DRIVER_TIMEOUT_S = 10.0
 TEST_TIMEOUT_S = 30.0
+VPN = "vpn"
 _LIMITS = Limits(memory_bytes=64 * 1024**2, storage_bytes=16 * 1024**2, cpu_cores=1.0, processes=32)
 
 
 class SelfTest(msgspec.Struct, frozen=True):
     """What this machine can do: the best driver that ran a command, or none and why.
 
-    ``seconds`` is the time from deploy to the end of the command.
+    ``seconds`` is the time from deploy to the end of the command; ``capabilities`` are those of
+    ``golem.runtime.capabilities`` that work.
     """
 
     driver: str | None
     isolation: Isolation | None
     seconds: float
     problems: dict[str, str]
+    capabilities: tuple[str, ...] = ()
 
     def require(self) -> str:
         """The driver's name. Raises NoRuntime with every driver's reason."""
@@ -86,8 +92,9 @@ async def test_drivers(folder: Path) -> SelfTest:
         started = time.monotonic()
         try:
             driver = make_driver(name, f"self-test-{os.getpid()}-{time.time_ns()}", folder / name)
-            await asyncio.wait_for(_try(driver, await _tiny_image(folder)), DRIVER_TIMEOUT_S)
-            return SelfTest(name, driver.isolation, time.monotonic() - started, problems)
+            trying = _try(driver, await _tiny_image(folder), problems)
+            capabilities = await asyncio.wait_for(trying, DRIVER_TIMEOUT_S)
+            return SelfTest(name, driver.isolation, time.monotonic() - started, problems, capabilities)
         except TimeoutError:
             problems[name] = f"did not end in {DRIVER_TIMEOUT_S:g} s"
         except (RuntimeFailure, OSError, ImportError, KeyError) as error:
@@ -95,18 +102,36 @@ async def test_drivers(folder: Path) -> SelfTest:
     return SelfTest(None, None, 0.0, problems)
 
 
-async def _try(driver: Driver, image: Path) -> None:
+async def _try(driver: Driver, image: Path, problems: dict[str, str]) -> tuple[str, ...]:
+    """Run a command; the capabilities that work beyond that."""
     try:
         await driver.deploy(Image(image, volumes=["/golem/work"]), _LIMITS, {})
         await driver.start()
+        capabilities = await _with_network(driver, problems)
         process = await driver.run("/bin/true", [])
         _, errors, code = await asyncio.gather(process.stdout.read(), process.stderr.read(), process.wait())
         if code != 0:
             raise RuntimeFailure(
                 f"/bin/true ended with {code}.", why=errors.decode("utf-8", "replace")[-500:]
             )
+        return capabilities
     finally:
         await driver.stop()
+
+
+async def _with_network(driver: Driver, problems: dict[str, str]) -> tuple[str, ...]:
+    """Whether the environment can be in a private network: its address must answer."""
+    here, there = IPv4Interface("10.0.0.1/30"), IPv4Address("10.0.0.2")
+    try:
+        tun = await (await driver.network_namespace()).open_tun("eth0", here, MTU)
+        try:
+            await ping(tun, here.ip, there)
+        finally:
+            os.close(tun)
+    except RuntimeFailure as error:
+        problems[VPN] = str(error)
+        return ()
+    return (VPN,)
 
 
 async def _tiny_image(folder: Path) -> Path:

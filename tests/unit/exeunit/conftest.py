@@ -16,6 +16,7 @@ import pytest
 from aiohttp import WSMsgType, web
 
 from golemnet.image.gvmi import ImageConfig, append_config, hash_image
+from golemnet.model.packets import join, split
 from golemnet.rest.exeunit import (
     ExecBatch,
     FromUnit,
@@ -27,6 +28,7 @@ from golemnet.rest.exeunit import (
     decode_from_unit,
     encode_frame,
 )
+from golemnet.rest.vpn import UNIT_PATH
 
 TOOLS = (
     "sh",
@@ -94,6 +96,9 @@ class Daemon:
         self.frames: list[FromUnit] = []
         self.sockets: list[web.WebSocketResponse] = []
         self.downloads = 0
+        self.packets: list[bytes] = []
+        self.packets_to_send: list[bytes] = []
+        self.refused_addresses: set[str] = set()
         self._news = asyncio.Condition()
 
     async def start(self, port: int = 0) -> None:
@@ -101,6 +106,7 @@ class Daemon:
         app.add_routes(
             [
                 web.get("/activity-api/v1/activity/{id}/exeunit", self._link),
+                web.get(UNIT_PATH, self._join),
                 web.get("/gsb-api/v1/files/{node}/{id}", self._read),
                 web.put("/gsb-api/v1/files/{node}/{id}", self._write),
                 web.get("/image.{hash}.link", self._follow),
@@ -131,6 +137,26 @@ class Daemon:
                     self.frames.append(decode_from_unit(message.data))
                     self._news.notify_all()
         return socket
+
+    async def _join(self, request: web.Request) -> web.WebSocketResponse:
+        """An end of a private network: it is sent ``packets_to_send``, what it sends is kept."""
+        if request.query["ip"] in self.refused_addresses:
+            raise web.HTTPForbidden
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        await socket.send_bytes(join(self.packets_to_send))
+        async for message in socket:
+            async with self._news:
+                self.packets += split(message.data)
+                self._news.notify_all()
+        return socket
+
+    async def packet(self, check) -> bytes:
+        """The first packet that ``check`` accepts, now or later."""
+        async with asyncio.timeout(TIMEOUT_S), self._news:
+            while not (found := [packet for packet in self.packets if check(packet)]):
+                await self._news.wait()
+            return found[0]
 
     async def _read(self, request: web.Request) -> web.Response:
         if request.match_info["id"] not in self.files:

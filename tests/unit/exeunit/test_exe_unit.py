@@ -10,13 +10,16 @@ import signal
 import subprocess
 import tarfile
 from collections.abc import Callable
+from ipaddress import IPv4Address
 from pathlib import Path
 
 import pytest
 
+from golemnet.model.packets import addresses_of
 from golemnet.rest.exeunit import ExecBatch, Hello, StateChanged, Stop
 from golemnet.runtime.cgroups import groups_of
 from golemnet.runtime.clean_up import clean_up
+from golemnet.runtime.ping import echo_request
 
 pytestmark = [
     pytest.mark.privileged,
@@ -269,6 +272,41 @@ async def test_an_image_is_fetched_once(daemon, unit):
     assert daemon.downloads == 1
 
 
-async def test_private_networks_are_refused_with_a_reason(daemon, unit):
-    (result,) = await daemon.run("one", {"deploy": {"net": [{"id": "x", "ip": "10.0.0.2"}]}})
-    assert "no network" in result.message
+def joining(ip: str) -> tuple[dict, dict]:
+    place = {"id": "net1", "ip": "10.5.0.0", "mask": "255.255.255.0", "nodeIp": ip, "nodes": {ip: NODE}}
+    return {"deploy": {"net": [place]}}, {"start": {}}
+
+
+def network_namespaces() -> set[str]:
+    command = ["lsns", "-t", "net", "-n", "-o", "NS"]
+    return set(subprocess.run(command, capture_output=True, text=True, check=True).stdout.split())
+
+
+async def test_an_instance_is_in_its_private_network_until_it_is_killed(daemon, unit):
+    here, there = IPv4Address("10.5.0.2"), IPv4Address("10.5.0.1")
+    daemon.packets_to_send = [echo_request(here, there)]
+    script = "cat /proc/net/dev; ls -l /proc/self/ns/net"
+    results = await daemon.run("one", *joining("10.5.0.2"), shell(script, CAPTURE))
+    assert [result.result for result in results] == ["Ok"] * 3
+    *devices, link = results[2].stdout.splitlines()
+    assert sorted(line.split(":")[0].strip() for line in devices if ":" in line) == ["eth0", "lo"]
+    answer = await daemon.packet(lambda packet: packet[9] == 1)
+    assert addresses_of(answer) == (here, there)
+    namespace = link.rpartition("[")[2].rstrip("]")
+    assert namespace in network_namespaces()
+    await unit.stop_now()
+    await eventually(lambda: namespace not in network_namespaces())
+
+
+async def test_who_may_not_join_a_private_network_is_told(daemon, unit):
+    daemon.refused_addresses = {"10.5.0.3"}
+    *_, result = await daemon.run("one", *joining("10.5.0.3"))
+    assert "has not given the address" in result.message
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"id": "x", "ip": "10.0.0.2"}, {"id": "x", "ip": "10.0.0.0", "nodeIp": "x", "nodes": {}}]
+)
+async def test_a_private_network_that_is_not_understood_is_refused(daemon, unit, wrong):
+    (result,) = await daemon.run("one", {"deploy": {"net": [wrong]}})
+    assert "cannot be understood" in result.message

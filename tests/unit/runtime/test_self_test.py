@@ -1,5 +1,8 @@
+import asyncio
 import os
+import sys
 
+import msgspec
 import pytest
 
 from golemnet.runtime.driver import Isolation
@@ -15,7 +18,23 @@ async def test_the_best_driver_is_found_by_running_a_command(tmp_path):
     assert found.require() == "crun"
     assert found.isolation is Isolation.CONTAINER
     assert 0 < found.seconds < 10
+    assert found.capabilities == ("vpn",)
     assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.privileged
+@pytest.mark.skipif(os.geteuid() != 0, reason="containers of this driver need root")
+async def test_what_networks_need_is_not_offered_where_it_is_missing(tmp_path):
+    """Another process tests: so the device is hidden from it by a mount."""
+    found = await asyncio.create_subprocess_exec(
+        *("unshare", "--mount", "sh", "-c", 'mount --bind /dev/null /dev/net/tun && exec "$@"', "sh"),
+        *(sys.executable, "-m", "golemnet.runtime.self_test", str(tmp_path)),
+        stdout=asyncio.subprocess.PIPE,
+    )
+    output, _ = await asyncio.wait_for(found.communicate(), 30)
+    result = msgspec.json.decode(output, type=SelfTest)
+    assert (result.driver, result.capabilities) == ("crun", ())
+    assert "network" in result.problems["vpn"]
 
 
 async def test_a_machine_without_tools_says_what_to_install(tmp_path, monkeypatch):

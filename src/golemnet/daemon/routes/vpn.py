@@ -7,18 +7,25 @@ from collections.abc import Awaitable, Callable
 from aiohttp import web
 
 from golemnet.daemon.routes.codec import answer, body_of
+from golemnet.daemon.routes.tcp_relay import relay
 from golemnet.daemon.vpn.networks import Networks
+from golemnet.daemon.vpn.service import PrivateNetworks
 from golemnet.model.node_id import NodeId
-from golemnet.rest.errors import GatewayTimeout
+from golemnet.rest.errors import BadRequest
 from golemnet.rest.vpn import PREFIXES, Address, NetworkNode, NewNetwork
+
+HEARTBEAT_S = 30.0
+CLOSE_TIMEOUT_S = 2.0
+MAX_PORT = 65535
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Table = list[tuple[str, str, Handler]]
 
 
-def routes(networks: Networks) -> list[web.RouteDef]:
+def routes(networks: PrivateNetworks) -> list[web.RouteDef]:
     """The routes of this resource."""
-    table = [*_network_routes(networks), *_member_routes(networks), *_connection_routes(networks)]
+    books = networks.books
+    table = [*_network_routes(books), *_member_routes(books), *_connection_routes(networks)]
     return [
         web.route(method, prefix + path, handler) for prefix in PREFIXES for method, path, handler in table
     ]
@@ -75,16 +82,21 @@ def _member_routes(networks: Networks) -> Table:
     ]
 
 
-def _connection_routes(networks: Networks) -> Table:
+def _connection_routes(networks: PrivateNetworks) -> Table:
     async def get_connections(request: web.Request) -> web.Response:
-        networks.get(_id(request))
-        return answer([])
+        return answer(networks.connections(_id(request)))
 
     async def connect_tcp(request: web.Request) -> web.StreamResponse:
-        networks.get(_id(request))
-        raise GatewayTimeout(
-            "Nothing can be reached in a private network yet.", why="This daemon carries no traffic for them."
-        )
+        host, port = request.match_info["ip"], _port(request.match_info["port"])
+        # Refusals are HTTP answers: they come before the upgrade.
+        connection = await networks.connect(_id(request), host, port)
+        try:
+            link = web.WebSocketResponse(heartbeat=HEARTBEAT_S, timeout=CLOSE_TIMEOUT_S)
+            await link.prepare(request)
+            await relay(connection, link)
+        finally:
+            networks.hang_up(_id(request), connection)
+        return link
 
     return [
         ("GET", "/net/{id}/tcp", get_connections),
@@ -94,3 +106,10 @@ def _connection_routes(networks: Networks) -> Table:
 
 def _id(request: web.Request) -> str:
     return request.match_info["id"]
+
+
+def _port(text: str) -> int:
+    port = int(text)
+    if not 1 <= port <= MAX_PORT:
+        raise BadRequest(f"There is no port {port}.")
+    return port

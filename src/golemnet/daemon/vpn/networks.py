@@ -1,13 +1,13 @@
 """The private networks of a node's programs: who is in them, at which address.
 
-They are kept in memory, as they end with the program that made them. Nothing carries traffic yet.
+They are kept in memory, as they end with the program that made them.
 """
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
-from ipaddress import IPv4Address, IPv4Network
+from collections.abc import Callable, Mapping, Sequence
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 
 import msgspec
 
@@ -22,13 +22,21 @@ WIDEST_PREFIX = 8
 
 
 class Members(msgspec.Struct):
-    """A network, the addresses of the requestor, and the other nodes by their address."""
+    """A network, the addresses of the requestor, and the other nodes by their address.
+
+    ``version`` grows with each change.
+    """
 
     network_id: str
     range: IPv4Network
     gateway: IPv4Address
     own: list[IPv4Address] = []
     nodes: dict[IPv4Address, NodeId] = {}
+    version: int = 1
+
+    def interfaces(self) -> list[IPv4Interface]:
+        """The addresses of the requestor, with the network's mask."""
+        return [IPv4Interface(f"{each}/{self.range.prefixlen}") for each in self.own]
 
     def take(self, text: str) -> IPv4Address:
         """The address that ``text`` writes, if it is free.
@@ -47,9 +55,16 @@ class Members(msgspec.Struct):
 
 
 class Networks:
-    """The networks of one node. An unknown id is NotFound; an address that cannot be read, a ValueError."""
+    """The networks of one node. An unknown id is NotFound; an address that cannot be read, a ValueError.
 
-    def __init__(self) -> None:
+    Args:
+        owner: the node, which has the requestor's addresses.
+        changed: called with the id of each network that others should look at again.
+    """
+
+    def __init__(self, owner: NodeId, changed: Callable[[str], None]) -> None:
+        self._owner = owner
+        self._changed = changed
         self._networks: dict[str, Members] = {}
 
     def create(self, new: NewNetwork) -> PrivateNetwork:
@@ -59,6 +74,7 @@ class Networks:
         wanted = _range(new)
         members = Members(uuid.uuid4().hex, wanted, _gateway(new, wanted))
         self._networks[members.network_id] = members
+        self._changed(members.network_id)
         return _view(members)
 
     def all(self) -> list[PrivateNetwork]:
@@ -67,43 +83,59 @@ class Networks:
 
     def get(self, network_id: str) -> PrivateNetwork:
         """One of them."""
-        return _view(self._of(network_id))
+        return _view(self.members(network_id))
 
-    def remove(self, network_id: str) -> None:
-        """End a network."""
-        self._of(network_id)
-        del self._networks[network_id]
-
-    def addresses(self, network_id: str) -> list[Address]:
-        """The addresses of the requestor."""
-        return [Address(ip=str(each)) for each in self._of(network_id).own]
-
-    def add_address(self, network_id: str, ip: str) -> None:
-        """Give the requestor an address. Raises BadRequest or Conflict."""
-        members = self._of(network_id)
-        members.own.append(members.take(ip))
-
-    def nodes(self, network_id: str) -> Sequence[NetworkNode]:
-        """The nodes that were added."""
-        return [NetworkNode(id=node, ip=str(ip)) for ip, node in self._of(network_id).nodes.items()]
-
-    def add_node(self, network_id: str, node: NodeId, ip: str) -> None:
-        """Add a node at an address. Raises BadRequest or Conflict."""
-        members = self._of(network_id)
-        members.nodes[members.take(ip)] = node
-
-    def remove_node(self, network_id: str, node: NodeId) -> None:
-        """Remove a node from all its addresses. Raises NotFound if it has none."""
-        members = self._of(network_id)
-        if node not in members.nodes.values():
-            raise NotFound("The network has no such node.", node_id=node)
-        members.nodes = {ip: each for ip, each in members.nodes.items() if each != node}
-
-    def _of(self, network_id: str) -> Members:
+    def members(self, network_id: str) -> Members:
+        """Who is in it."""
         members = self._networks.get(network_id)
         if members is None:
             raise NotFound("There is no such network.", network_id=network_id[:80])
         return members
+
+    def node_of_each(self, network_id: str) -> Mapping[IPv4Address, NodeId]:
+        """The node of each address, the requestor's among them."""
+        members = self.members(network_id)
+        return {**dict.fromkeys(members.own, self._owner), **members.nodes}
+
+    def remove(self, network_id: str) -> None:
+        """End a network."""
+        self.members(network_id)
+        del self._networks[network_id]
+        self._changed(network_id)
+
+    def addresses(self, network_id: str) -> list[Address]:
+        """The addresses of the requestor."""
+        return [Address(ip=str(each)) for each in self.members(network_id).own]
+
+    def add_address(self, network_id: str, ip: str) -> None:
+        """Give the requestor an address; nothing happens if it has it. Raises BadRequest or Conflict."""
+        members = self.members(network_id)
+        if IPv4Address(ip) not in members.own:
+            members.own.append(members.take(ip))
+            self._note(members)
+
+    def nodes(self, network_id: str) -> Sequence[NetworkNode]:
+        """The nodes that were added."""
+        return [NetworkNode(id=node, ip=str(ip)) for ip, node in self.members(network_id).nodes.items()]
+
+    def add_node(self, network_id: str, node: NodeId, ip: str) -> None:
+        """Add a node at an address; nothing happens if it has it. Raises BadRequest or Conflict."""
+        members = self.members(network_id)
+        if self.node_of_each(network_id).get(IPv4Address(ip)) != node:
+            members.nodes[members.take(ip)] = node
+            self._note(members)
+
+    def remove_node(self, network_id: str, node: NodeId) -> None:
+        """Remove a node from all its addresses. Raises NotFound if it has none."""
+        members = self.members(network_id)
+        if node not in members.nodes.values():
+            raise NotFound("The network has no such node.", node_id=node)
+        members.nodes = {ip: each for ip, each in members.nodes.items() if each != node}
+        self._note(members)
+
+    def _note(self, members: Members) -> None:
+        members.version += 1
+        self._changed(members.network_id)
 
 
 def _range(new: NewNetwork) -> IPv4Network:
