@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures.thread  # noqa: F401  what is imported late cannot be read by another user
+import encodings.cp437
 import encodings.idna  # noqa: F401
 import gzip  # noqa: F401
 import json

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, asynccontextmanager
 from typing import BinaryIO
 
 from golemnet.errors import GolemError
-from golemnet.exeunit.archives import Compression, compression_of, pack, unpack
+from golemnet.exeunit.archives import ArchiveForm, form_of, pack, unpack
 from golemnet.exeunit.bridges import consume, produce
 from golemnet.exeunit.errors import TransferFailed
 from golemnet.exeunit.locations import Checked, Inside, Location, Published, Web
 from golemnet.exeunit.volumes import Volumes, no_room
 from golemnet.exeunit.web import CHUNK_BYTES, Internet, chunks_of
+from golemnet.exeunit.zips import make_zip, unzip
 from golemnet.rest.client import Client
 
 Content = AsyncIterator[bytes]
@@ -54,27 +55,33 @@ class Transfers:
         """
         if not isinstance(source, Inside) and not isinstance(target, Inside):
             raise TransferFailed("One side of a transfer must be in the environment (container:/path).")
-        compression = None if archive is None else compression_of(archive)
-        async with self._read(source, compression) as (content, size):
+        form = None if archive is None else form_of(archive)
+        async with self._read(source, form) as (content, size):
             watched = _watched(content, size, progress) if progress else content
-            if isinstance(target, Inside) and compression is not None and not isinstance(source, Inside):
-                await self._unpack(target.path, watched, compression)
+            if isinstance(target, Inside) and form is not None and not isinstance(source, Inside):
+                await self._unpack(target.path, watched, form)
             else:
                 await self._write(target, watched, size)
 
-    async def _unpack(self, folder: str, content: Content, compression: Compression) -> None:
-        room = await self._room()
-        await consume(content, lambda stream: unpack(stream, compression, self._volumes, folder, room))
+    async def _unpack(self, folder: str, content: Content, form: ArchiveForm) -> None:
+        room, volumes = await self._room(), self._volumes
+        if form == "zip":
+            await consume(content, lambda stream: unzip(stream, volumes, folder, room))
+        else:
+            await consume(content, lambda stream: unpack(stream, form, volumes, folder, room))
+
+    def _pack(self, folder: str, form: ArchiveForm) -> AsyncGenerator[bytes, None]:
+        if form == "zip":
+            return produce(lambda sink: make_zip(self._volumes, folder, sink))
+        return produce(lambda sink: pack(self._volumes, folder, sink, form))
 
     @asynccontextmanager
     async def _read(
-        self, source: Location, compression: Compression | None = None
+        self, source: Location, form: ArchiveForm | None = None
     ) -> AsyncIterator[tuple[Content, int | None]]:
         match source:
-            case Inside(path) if compression is not None:
-                async with aclosing(
-                    produce(lambda sink: pack(self._volumes, path, sink, compression))
-                ) as packed:
+            case Inside(path) if form is not None:
+                async with aclosing(self._pack(path, form)) as packed:
                     yield packed, None
             case Inside(path):
                 with self._volumes.open_to_read(path) as (file, size):
