@@ -1,7 +1,6 @@
 """What the network between nodes costs: ``python benchmarks/net.py``.
 
-Two processes on loopback for calls and bulk, bulk beside TLS over TCP between two Python processes in the
-same run; fifty nodes in one process for the spread of offers.
+Two processes on loopback; bulk beside TLS over TCP between two Python processes in the same run.
 """
 
 from __future__ import annotations
@@ -14,8 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
-from datetime import UTC, datetime, timedelta
+from contextlib import asynccontextmanager
 from pathlib import Path
 from statistics import median
 
@@ -24,13 +22,8 @@ import structlog
 from promises import at_least, at_most, finish, shown
 
 from golemnet.clock import SystemClock
-from golemnet.daemon.market.messages import OFFER_DOCUMENT
-from golemnet.daemon.market.offer_book import MAX_OFFERS_OF_PROVIDER, OfferBook
-from golemnet.daemon.market.spread import Spread
-from golemnet.model.documents import Signed, sign
 from golemnet.model.keys import NodeKey
 from golemnet.model.node_id import NodeId
-from golemnet.model.offer import Offer
 from golemnet.net.iroh_network import IrohNetwork
 
 HOST = "127.0.0.1"
@@ -38,8 +31,6 @@ CALLS, IN_FLIGHT, MANY_CALLS = 2000, 64, 20_000
 CHUNK = bytes(256 * 1024)
 BULK_BYTES = 512 * 1024 * 1024
 GIB = 1024**3
-NODES, OFFERS, OFFER_BYTES, STORED = 50, 1000, 2000, 10_000
-SPREAD_TIMEOUT_S = 60.0
 PROMISES = {
     "round trip of a call, median": at_most(1.0, "ms"),
     "calls, 64 at a time": at_least(4000.0, "/s"),
@@ -47,26 +38,12 @@ PROMISES = {
     "bulk, as a share of TLS over TCP": at_least(0.4, ""),
     "processor for bulk, both ends": shown("s/GiB"),
     "the same for TLS over TCP": shown("s/GiB"),
-    f"{OFFERS} offers of 2 KB known to {NODES} nodes": at_most(2.0, "s"),
-    f"{OFFERS} offers known to one who joins": at_most(3.0, "s"),
-    "memory of a stored offer of 2 KB": at_most(4.0, "KB"),
 }
 
 
 def main() -> None:
     """Measure and print."""
-    finish(PROMISES, asyncio.run(measure()))
-
-
-async def measure() -> dict[str, float]:
-    """All figures, by what they are."""
-    memory = memory_of_an_offer()  # first, while there is no free memory to hide it
-    between = await between_two_processes()
-    spread, late = await spread_offers()
-    return dict(zip(PROMISES, (*between, spread, late, memory), strict=True))
-
-
-# -- two processes -----------------------------------------------------------------------------------------
+    finish(PROMISES, dict(zip(PROMISES, asyncio.run(between_two_processes()), strict=True)))
 
 
 async def between_two_processes() -> tuple[float, ...]:
@@ -205,78 +182,6 @@ async def running(run) -> AsyncIterator[None]:
     finally:
         task.cancel()
         await asyncio.wait({task})
-
-
-# -- offers ------------------------------------------------------------------------------------------------
-
-
-def offers(count: int) -> list[Signed]:
-    """Offers of about 2 KB, of as many providers as are needed."""
-    now = datetime.now(UTC)
-    made: list[Signed] = []
-    while len(made) < count:
-        key = NodeKey.generate()
-        for number in range(MAX_OFFERS_OF_PROVIDER // 2):
-            properties = {f"golem.bench.{field}": f"{number}-" * 20 for field in range(25)}
-            properties["golem.padding"] = "x" * (OFFER_BYTES - 1800)
-            offer = Offer.create(key.node_id, properties, "()", now, now + timedelta(hours=1))
-            made.append(sign(OFFER_DOCUMENT, offer, key))
-    return made[:count]
-
-
-def memory_of_an_offer() -> float:
-    """Kilobytes that the process has grown for each of ``STORED`` offers."""
-    book, now = OfferBook(), datetime.now(UTC)
-    documents = offers(200)
-    size = sum(len(each.body) for each in documents) / len(documents)
-    assert 0.8 * OFFER_BYTES < size < 1.2 * OFFER_BYTES, size
-    for document in documents:
-        book.admit(document, now)
-    before = psutil.Process().memory_info().rss
-    for document in offers(STORED):
-        book.admit(document, now)
-    return (psutil.Process().memory_info().rss - before) / STORED / 1000
-
-
-async def spread_offers() -> tuple[float, float]:
-    """Seconds until all nodes know all offers of one; and until one who joins then knows them."""
-    async with AsyncExitStack() as stack:
-        books: list[OfferBook] = []
-        spreads: list[Spread] = []
-        bootstrap: list[str] = []
-
-        async def join() -> None:
-            network = IrohNetwork(NodeKey.generate(), f"{HOST}:0", bootstrap, SystemClock())
-            books.append(OfferBook())
-            spreads.append(Spread(network, SystemClock(), books[-1], _ignore, _ignore))
-            await stack.enter_async_context(running(network.run))
-            await stack.enter_async_context(running(spreads[-1].run))
-            bootstrap[:] = bootstrap or [network.address()]
-
-        for _ in range(NODES):
-            await join()
-        documents = offers(OFFERS)
-        await asyncio.sleep(2)  # until the neighbours are found
-        began = time.monotonic()
-        for document in documents:
-            spreads[0].publish(document)
-        await until_known(books)
-        spread = time.monotonic() - began
-        began = time.monotonic()
-        await join()
-        await until_known(books)
-        return spread, time.monotonic() - began
-
-
-async def until_known(books: list[OfferBook]) -> None:
-    """Wait until every book has all the offers."""
-    async with asyncio.timeout(SPREAD_TIMEOUT_S):
-        while any(len(book) < OFFERS for book in books):
-            await asyncio.sleep(0.02)
-
-
-def _ignore(offer: object) -> None:
-    """Nobody here trades."""
 
 
 if __name__ == "__main__":

@@ -81,10 +81,9 @@ class OfferFetch:
                 delivered = not self._bans.has(holder) and await self._get_all(holder, offer_ids)
         except (NetError, TimeoutError) as error:
             log.debug("offers not fetched", node=holder, why=str(error))
-        finally:
-            waiting = [] if delivered else self.queues.take_all(holder)
-            for offer_id in (*offer_ids, *waiting):
-                self._next_holder(offer_id)
+        waiting = [] if delivered else self.queues.take_all(holder)
+        for offer_id in (*offer_ids, *waiting):
+            self._next_holder(offer_id)
 
     async def _get_all(self, holder: NodeId, offer_ids: list[str]) -> bool:
         """Whether something of it has come. An answer has a greatest size, so one may not be enough."""

@@ -86,14 +86,14 @@ class Spread:
     async def run(self, ready: asyncio.Event) -> None:
         """Spread and collect offers until cancelled."""
         all_queues = (self._outgoing, self._withdrawing, self._fetch.queues, self._comparing)
-        try:
-            async with asyncio.TaskGroup() as group:
-                for queues in all_queues:
-                    queues.start(group)
-                await self._keep_comparing(ready)
-        finally:
+        async with asyncio.TaskGroup() as group:
             for queues in all_queues:
-                queues.stop()
+                queues.start(group)
+            try:
+                await self._keep_comparing(ready)
+            finally:
+                for queues in all_queues:
+                    queues.stop()
 
     async def _keep_comparing(self, ready: asyncio.Event) -> None:
         for neighbour in self._network.neighbours():
