@@ -30,12 +30,20 @@ RUNTIME_CAPABILITIES: Final = "golem.runtime.capabilities"
 RUNTIME_ISOLATION: Final = "golem.runtime.isolation"
 TRANSFER_PROTOCOLS: Final = "golem.activity.caps.transfer.protocol"
 MULTI_ACTIVITY: Final = "golem.srv.caps.multi-activity"
+TAKES_MANIFESTS: Final = "golem.srv.caps.payload-manifest"
 
 # -- what a requestor wants --------------------------------------------------------------------------------
 EXPIRATION: Final = "golem.srv.comp.expiration"
 TASK_PACKAGE: Final = "golem.srv.comp.task_package"
 PACKAGE_FORMAT: Final = "golem.srv.comp.vm.package_format"
 PAYLOAD_MANIFEST: Final = "golem.srv.comp.payload"
+MANIFEST_SIGNATURE: Final = "golem.srv.comp.payload.sig"
+MANIFEST_SIGNATURE_ALGORITHM: Final = "golem.srv.comp.payload.sig.algorithm"
+MANIFEST_CERTIFICATE: Final = "golem.srv.comp.payload.cert"
+# The part of a manifest that is about commands and networks, where it stands flat in the demand.
+COMPUTATION_MANIFEST: Final = "golem.srv.comp.manifest"
+# A requestor's passport: signed by a partner of the network, it says what its node may do.
+NODE_DESCRIPTOR: Final = "golem.!exp.gap-31.v0.node.descriptor"
 
 # -- money -------------------------------------------------------------------------------------------------
 SCHEME: Final = "golem.com.scheme"
