@@ -66,6 +66,19 @@ async def test_golem_js_sends_and_receives_bytes(
     assert ended.said("same") == [["Ok", "0"]], ended.output
 
 
+@shows(GOLEM_JS, "VPN service")
+async def test_golem_js_reaches_two_web_servers_in_a_private_network(
+    npm_clients: NpmClients, network: ClientNetwork, tmp_path: Path
+) -> None:
+    ended = await run(npm_clients, network, tmp_path, "network_golem_js.mjs")
+    assert ended.status == 0, ended.output
+    names = [f"provider-{n}" for n in (1, 2)]
+    assert sorted(ended.said("visited")) == [["200", "served", "by", name] for name in names], ended.output
+    read = [[reader, "served", "by", name] for reader in names for name in names]
+    assert sorted(ended.said("read")) == read, ended.output
+    assert ended.said("disconnected"), ended.output
+
+
 @shows(TASK_EXECUTOR, "batch", "payment")
 async def test_task_executor_does_a_job(
     npm_clients: NpmClients, network: ClientNetwork, common: bytes, tmp_path: Path

@@ -77,6 +77,21 @@ async def test_two_instances_of_a_service(
     assert ended.said("used") == [used, used], ended.output
 
 
+@shows(NAME, "VPN service")
+async def test_two_web_servers_in_a_private_network(
+    client: PythonClient, network: ClientNetwork, tmp_path: Path
+) -> None:
+    ended = await run(client, network, tmp_path, "network")
+    names = [f"provider-{n}" for n in (1, 2)]
+    # the requestor by the library's proxy, in turn; then each instance its own server and the other's
+    assert sorted(ended.said("visited")) == [
+        ["200", "served", "by", each] for each in names for _ in range(2)
+    ], ended.output
+    read = [[reader, "served", "by", name] for reader in names for name in names]
+    assert sorted(ended.said("read")) == read, ended.output
+    assert sorted(ended.said("outside")) == [[each, "none", "none"] for each in names], ended.output
+
+
 @shows(NAME, "market scan", "strategy")
 async def test_offers_are_listed_and_one_provider_is_chosen(
     client: PythonClient, network: ClientNetwork, tmp_path: Path

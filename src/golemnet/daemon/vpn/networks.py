@@ -34,10 +34,6 @@ class Members(msgspec.Struct):
     nodes: dict[IPv4Address, NodeId] = {}
     version: int = 1
 
-    def interfaces(self) -> list[IPv4Interface]:
-        """The addresses of the requestor, with the network's mask."""
-        return [IPv4Interface(f"{each}/{self.range.prefixlen}") for each in self.own]
-
     def take(self, text: str) -> IPv4Address:
         """The address that ``text`` writes, if it is free.
 
@@ -96,6 +92,12 @@ class Networks:
         """The node of each address, the requestor's among them."""
         members = self.members(network_id)
         return {**dict.fromkeys(members.own, self._owner), **members.nodes}
+
+    def interfaces(self, network_id: str) -> list[IPv4Interface]:
+        """The requestor's addresses with the network's mask. golem-js adds itself as one of the nodes."""
+        prefix = self.members(network_id).range.prefixlen
+        nodes = self.node_of_each(network_id).items()
+        return [IPv4Interface(f"{ip}/{prefix}") for ip, node in nodes if node == self._owner]
 
     def remove(self, network_id: str) -> None:
         """End a network."""

@@ -64,14 +64,13 @@ class PrivateNetworks:
         Raises:
             NotFound: there is no such network, or nobody has the address; and see ``Gateway.connect``.
         """
-        members = self.books.members(network_id)
         if IPv4Address(host) not in self.books.node_of_each(network_id):
             raise NotFound(f"Nobody in the network has the address {host}.", network_id=network_id)
         gateway = self._gateways.get(network_id)
         if gateway is None:
             segment = self._segments[self._network.node_id, network_id]
             gateway = self._gateways[network_id] = Gateway(segment.switch)
-        return await gateway.connect(members.interfaces(), host, port, CONNECT_TIMEOUT_S)
+        return await gateway.connect(self.books.interfaces(network_id), host, port, CONNECT_TIMEOUT_S)
 
     def hang_up(self, network_id: str, connection: socket.socket) -> None:
         """End a connection; safe to repeat."""
