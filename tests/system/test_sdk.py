@@ -7,7 +7,7 @@ import json
 import os
 import re
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -64,12 +64,14 @@ async def example(net: DemoNetwork, folder: Path, name: str, *arguments: str) ->
         return running.output
 
 
-async def golem(net: DemoNetwork, folder: Path, *arguments: str, given: str = "") -> tuple[int, str, str]:
+async def golem(
+    environment: Mapping[str, str], folder: Path, *arguments: str, given: str = ""
+) -> tuple[int, str, str]:
     """Status and outputs of a command."""
     process = await asyncio.create_subprocess_exec(
         *(GOLEM, *arguments),
         cwd=folder,
-        env={**os.environ, **net.environment},
+        env={**os.environ, **environment},
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
@@ -102,23 +104,50 @@ async def test_words(net: DemoNetwork, tmp_path: Path):
 
 
 async def test_one_liners(net: DemoNetwork, tmp_path: Path):
-    status, out, _ = await golem(net, tmp_path, "run", "--", "python3", "-c", "print(6 * 7); exit(5)")
+    status, out, _ = await golem(
+        net.environment, tmp_path, "run", "--", "python3", "-c", "print(6 * 7); exit(5)"
+    )
     assert (status, out) == (5, "42\n")
 
     (tmp_path / "a.txt").write_text("hello\n")
-    status, out, err = await golem(net, tmp_path, "map", "-i", "small", "wc -c < {} | tee {.}.n", "a.txt")
+    status, out, err = await golem(
+        net.environment, tmp_path, "map", "-i", "small", "wc -c < {} | tee {.}.n", "a.txt"
+    )
     assert (status, out, (tmp_path / "a.n").read_text()) == (0, "6\n", "6\n"), err
 
-    lines = await golem(net, tmp_path, "map", "-i", "small", "--json", "test {} != 2", given="1\n2\n3\n")
+    lines = await golem(
+        net.environment, tmp_path, "map", "-i", "small", "--json", "test {} != 2", given="1\n2\n3\n"
+    )
     assert lines[0] == 1
     assert [json.loads(line)["status"] for line in lines[1].splitlines()] == [0, 1, 0]
 
 
 async def test_the_doctor(net: DemoNetwork, tmp_path: Path):
-    status, out, _ = await golem(net, tmp_path, "doctor", "--json")
+    status, out, _ = await golem(net.environment, tmp_path, "doctor", "--json")
     findings = {each["name"]: each["is_well"] for each in json.loads(out)}
     assert status == 0, out
     assert findings == dict.fromkeys(["daemon", "funds", "files", "subnet", "registry", "clock"], True)
+
+
+async def test_a_script_that_was_killed_goes_on(net: DemoNetwork, ledger: Ledger, tmp_path: Path):
+    """What was done is not done again, and those who worked for the killed process are paid as well."""
+    environment = {**net.environment, "GOLEM_DATA_DIR": str(tmp_path / "known")}
+    named = {**environment, "GOLEM_RUN": "squares"}
+    async with running_script(tmp_path, SQUARES, environment=named) as running:
+        await running.until(r"result 9", STEP_S)
+    [stopped] = json.loads((await golem(environment, tmp_path, "runs", "--json"))[1])
+    assert (stopped["run"], stopped["state"]) == ("squares", "stopped")
+    assert 4 <= stopped["done"] < 12
+
+    status, out, err = await golem(environment, tmp_path, "resume", "squares")
+    assert status == 0, out + err
+    assert [int(number) for number in re.findall(r"result (\d+)", out)] == [x * x for x in range(12)]
+    assert out.count("begins task") == 12 - stopped["done"], out
+    [ended] = json.loads((await golem(environment, tmp_path, "runs", "--json"))[1])
+    assert ended["state"] == "ended"
+    async with net.requestor() as client:
+        assert not await client.payment.get_allocations(), "the killed process's reservation is given back"
+    await ledger.check()
 
 
 async def test_a_container_is_lost_in_the_middle(net: DemoNetwork, ledger: Ledger, tmp_path: Path):

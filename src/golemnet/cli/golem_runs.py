@@ -17,7 +17,7 @@ def runs(*, json: Annotated[bool, Parameter(name="--json", negative="")] = False
     Args:
         json: print JSON for programs.
     """
-    from golemnet.sdk.journal import runs
+    from golemnet.sdk.runs import runs
 
     rows: list[Row] = [
         {
@@ -40,7 +40,7 @@ def resume(run: str, /) -> None:
     Args:
         run: its name, as `golem runs` shows it.
     """
-    from golemnet.sdk.journal import command_of
+    from golemnet.sdk.runs import command_of
 
     found = command_of(run)
     os.chdir(found.folder)

@@ -20,8 +20,9 @@ from golemnet.model.money import format_amount, parse_amount
 from golemnet.requestor.budget import Budget
 from golemnet.requestor.demand import Package, compose
 from golemnet.requestor.errors import BudgetExhausted, RunTimeout
-from golemnet.requestor.events import Consumer, RunEnded, RunStarted
+from golemnet.requestor.events import Consumer, Event, RunEnded, RunStarted
 from golemnet.requestor.files import SharedFolder
+from golemnet.requestor.leftovers import Leftovers
 from golemnet.requestor.market import Market
 from golemnet.requestor.payments import Cashier
 from golemnet.requestor.run import Run
@@ -70,13 +71,14 @@ class Buyer:
         self.budget = Budget(_amount(budget))
         self._strategy = strategy
         self._subnet = subnet_tag or os.environ.get("YAGNA_SUBNET") or None
-        self._emit = emit
+        self._emit = _harmless(emit)
         self._clock = clock or SystemClock()
         self._client = Client.from_environment()
         self._markets: list[Market] = []
         self._runs: list[Run] = []
         self._looked = 0.0
         self.accepted = 0
+        self.earlier: Leftovers | None = None
 
     async def __aenter__(self) -> Self:
         self._started = time.monotonic()
@@ -153,6 +155,11 @@ class Buyer:
                 await self.check_limits()
 
     @property
+    def allocation_id(self) -> str:
+        """What everything is paid from."""
+        return self._allocation.allocation_id
+
+    @property
     def left_s(self) -> float:
         """Seconds until everything has failed."""
         return (self.expires - self._clock.now()).total_seconds()
@@ -186,11 +193,17 @@ class Buyer:
         stack = self._stack
         await stack.enter_async_context(self._client)
         self._files = await stack.enter_async_context(SharedFolder(daemon_of(os.environ)))
+        if self.earlier is not None:
+            await self.earlier.release(self._client)
         self._allocation = await self._reserve()
         stack.push_async_callback(self._release)
-        since = self._clock.now()
+        since = now = self._clock.now()
         allocation_id = self._allocation.allocation_id
         self.cashier = Cashier(self._client, self._clock, self.budget, allocation_id, self._emit)
+        if self.earlier is not None:
+            since = self.earlier.since
+            self.budget.promise("", self.earlier.spent)
+            await self.earlier.end(self._client, self.cashier, now)
         self._name = (await self._client.identity.me()).name
         self._in_background(self.cashier.run(since))
 
@@ -233,6 +246,18 @@ async def _stop(task: asyncio.Task[None]) -> None:
     for outcome in await asyncio.gather(task, return_exceptions=True):
         if isinstance(outcome, Exception):
             log.error("the run's background failed why=%s", repr(outcome))
+
+
+def _harmless(emit: Consumer) -> Consumer:
+    """A consumer of the script's that fails must not keep anybody from being paid."""
+
+    def consume(event: Event) -> None:
+        try:
+            emit(event)
+        except Exception:
+            log.exception("an event consumer has failed event=%s", type(event).__name__)
+
+    return consume
 
 
 def checked(value: T, is_good: bool, what: str) -> T:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Sequence
 from datetime import datetime
 from decimal import Decimal
@@ -22,6 +23,8 @@ from golemnet.rest.transport import DaemonUnreachable
 
 POLL_S = 15.0
 RETRY_S = 1.0
+# A provider that cannot be reached may come back for a moment to be paid; waiting longer is in vain.
+GONE_S = 3.0
 SERVER_ERROR = 500
 OPEN = "RECEIVED"
 
@@ -29,12 +32,17 @@ log = logging.getLogger(__name__)
 
 
 class Account(msgspec.Struct):
-    """An agreement as the cashier sees it; ``meters`` by activity."""
+    """An agreement as the cashier sees it; ``meters`` by activity.
+
+    Of one that ``is_inherited`` only the invoice counts. A provider that ``is_gone`` may never send one.
+    """
 
     deal: Deal
     meters: dict[str, Meter] = msgspec.field(default_factory=dict[str, Meter])
     notes: dict[str, Decimal] = msgspec.field(default_factory=dict[str, Decimal])
     is_invoiced: bool = False
+    is_inherited: bool = False
+    is_gone: bool = False
 
 
 class Cashier:
@@ -62,6 +70,16 @@ class Cashier:
     def open(self, deal: Deal) -> None:
         """An agreement was signed: it will send an invoice."""
         self._accounts[deal.agreement_id] = Account(deal)
+
+    def inherit(self, deal: Deal, began: datetime, ended: datetime) -> None:
+        """An agreement of a run that was killed: its provider has worked between these times at most."""
+        meter = Meter(deal.candidate.pricing, deal.candidate.threads, began, ended)
+        self._accounts[deal.agreement_id] = Account(deal, {"": meter}, is_inherited=True)
+
+    def gone(self, deal: Deal) -> None:
+        """The provider cannot be reached: its invoice is not waited for as long as those of others."""
+        self._accounts[deal.agreement_id].is_gone = True
+        self._changed.set()
 
     def start_meter(self, deal: Deal, activity_id: str, began: datetime) -> None:
         """An activity costs from now on."""
@@ -100,14 +118,20 @@ class Cashier:
 
     async def settle(self, timeout_s: float) -> list[str]:
         """Wait until every agreement has its invoice answered; who is late."""
-        try:
-            async with asyncio.timeout(timeout_s):
-                while self.owing():
-                    self._changed.clear()
+        began = time.monotonic()
+        while self.owing():
+            most_s = timeout_s if self._is_expecting() else min(timeout_s, GONE_S)
+            self._changed.clear()
+            try:
+                async with asyncio.timeout(began + most_s - time.monotonic()):
                     await self._changed.wait()
-        except TimeoutError:
-            log.info("invoices are late providers=%s", self.owing())
+            except TimeoutError:
+                log.info("invoices are late providers=%s", self.owing())
+                break
         return self.owing()
+
+    def _is_expecting(self) -> bool:
+        return any(not each.is_invoiced and not each.is_gone for each in self._accounts.values())
 
     def _most_of(self, account: Account, now: datetime) -> Decimal:
         agreement_id = account.deal.agreement_id
@@ -194,7 +218,7 @@ class Cashier:
     async def _note(self, note: DebitNote) -> None:
         """Debit notes are cumulative for an activity; the invoice counts what they sum up to."""
         account = self._accounts.get(note.agreement_id)
-        if account is None or account.is_invoiced or note.status != OPEN:
+        if account is None or account.is_invoiced or account.is_inherited or note.status != OPEN:
             return
         why = self._objection_to_note(account, note)
         payment = self._client.payment

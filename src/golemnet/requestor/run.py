@@ -135,7 +135,12 @@ class Run:
     async def _close(self, session: Session) -> None:
         self._count(session.deal.candidate.provider_id, -1)
         self.cashier.stop_meters(session.deal)
-        await asyncio.shield(session.close())
+        await asyncio.shield(self._end(session))
+
+    async def _end(self, session: Session) -> None:
+        await session.close()
+        if session.is_gone:
+            self.cashier.gone(session.deal)
 
     def _lost(self, deal: Deal, error: ProviderLost) -> None:
         self.emit(ProviderGone(provider_name=deal.candidate.provider_name, problem=str(error)))

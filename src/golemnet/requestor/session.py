@@ -17,7 +17,7 @@ from golemnet.requestor.steps import Command, Files, describe, prepare
 from golemnet.requestor.work_context import Work
 from golemnet.rest.activity import ExeScriptCommandResult
 from golemnet.rest.client import Client
-from golemnet.rest.errors import ApiError
+from golemnet.rest.errors import ApiError, GatewayTimeout
 from golemnet.rest.transport import DaemonUnreachable
 
 CREATE_S = 60.0
@@ -59,6 +59,7 @@ class Session:
         self._clock = clock
         self._files = files
         self._is_begun = False
+        self.is_gone = False
         self.deal = deal
         self.activity_id = ""
 
@@ -88,9 +89,11 @@ class Session:
     async def close(self) -> None:
         """End activity and agreement; the provider sends its invoice then."""
         activity, market = self._client.activity, self._client.market
-        with suppress(ApiError, DaemonUnreachable):
+        try:
             if self.activity_id:
                 await activity.destroy_activity(self.activity_id, timeout_s=CLOSE_S)
+        except (ApiError, DaemonUnreachable) as error:
+            self.is_gone = isinstance(error, GatewayTimeout)
         with suppress(ApiError, DaemonUnreachable):
             await market.terminate_agreement(self.deal.agreement_id, SUCCESS)
 

@@ -21,6 +21,7 @@ from golemnet.requestor.events import (
     RunEnded,
     RunStarted,
     TaskAccepted,
+    TaskRecalled,
     TaskRetried,
     TaskStarted,
     WorkerEnded,
@@ -59,6 +60,8 @@ def _describe_work(event: Event) -> tuple[str, str, str] | None:
             return PLAIN, event.provider_name, f"begins task {event.data}"
         case TaskAccepted():
             return GOOD, event.provider_name, f"task {event.data} is done in {event.seconds:.1f} s"
+        case TaskRecalled():
+            return QUIET, "journal", f"task {event.data} was done before"
         case TaskRetried():
             return BAD, event.provider_name, f"task {event.data} failed: {event.problem}"
         case WorkerEnded():

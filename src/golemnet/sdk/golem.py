@@ -107,6 +107,8 @@ class Golem:
             self._close_journal(has_ended=False)
             raise
         self._is_open = True
+        if self._journal is not None:
+            self._journal.reserved(self._buyer.allocation_id)
         if isinstance(self._consume, Notes):
             self._consume.cost = lambda: self._buyer.budget.promised
         return self
@@ -283,6 +285,7 @@ class Golem:
     def _open_journal(self) -> None:
         if self._name is not None:
             self._journal = Journal(self._name)
+            self._buyer.earlier = self._journal.earlier
             if self._journal.done:
                 self._say(f"the run {self._name} goes on, {self._journal.done} results are known")
 
@@ -298,6 +301,8 @@ class Golem:
     def _hear(self, event: Event) -> None:
         if isinstance(event, TaskRetried) and event.problem != STOPPED:
             self._book.note_failure(event.provider_id, event.provider_name)
+        if self._journal is not None:
+            self._journal.hear(event)
         self._consume(event)
 
     def _say(self, text: str) -> None:

@@ -12,62 +12,35 @@ import pickle
 import re
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from decimal import Decimal
 from hashlib import sha256
 from io import BufferedRandom
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
 from golemnet.errors import GolemError
+from golemnet.requestor.events import AgreementSigned, Event, InvoiceAccepted
+from golemnet.requestor.leftovers import Leftovers
 from golemnet.sdk.calls import Call, Outcome
 from golemnet.sdk.home import home
+from golemnet.sdk.journal_lines import (
+    Accepted,
+    Began,
+    Done,
+    Ended,
+    Line,
+    Reserved,
+    Signed,
+    decoder,
+    leftovers_of,
+    lines_of,
+)
 
 NAME = re.compile(r"[\w.-]{1,100}")
-KEPT_FOR = timedelta(days=30)
 SUFFIX = ".run"
-
-
-class Began(msgspec.Struct, frozen=True, tag="began"):
-    """The first line: how the run was started, so that it can be started again."""
-
-    arguments: Sequence[str]
-    folder: str
-    at: datetime
-
-
-class Done(msgspec.Struct, frozen=True, tag="done"):
-    """A call has come to a result; ``value`` is its pickle."""
-
-    key: str
-    provider_id: str
-    provider_name: str
-    seconds: float
-    value: bytes
-
-
-class Ended(msgspec.Struct, frozen=True, tag="ended"):
-    """The last line: everything was done."""
-
-    done: int
-    at: datetime
-
-
-Line = Began | Done | Ended
-_decoder = msgspec.json.Decoder(Line)
-
-
-class Summary(msgspec.Struct, frozen=True):
-    """A run as a person sees it; ``state`` is running, stopped or ended."""
-
-    run: str
-    state: str
-    done: int
-    began: datetime
-    arguments: Sequence[str]
-    folder: str
 
 
 class Journal:
@@ -82,11 +55,14 @@ class Journal:
 
     def __init__(self, run: str) -> None:
         self.run = run
-        self._file = _open(_path(run))
+        self._file = _open(path_of(run))
         self._places: dict[str, int] = {}
         self._asked: Counter[bytes] = Counter()
+        stopped = datetime.fromtimestamp(os.fstat(self._file.fileno()).st_mtime, UTC)
         lines = list(self._scan())
+        self.earlier: Leftovers | None = leftovers_of(lines, stopped)
         if not lines or isinstance(lines[-1], Ended):
+            self.earlier = None
             self._begin()
 
     @property
@@ -111,7 +87,7 @@ class Journal:
         if place is None:
             return None
         self._file.seek(place)
-        line = _decoder.decode(self._file.readline())
+        line = decoder.decode(self._file.readline())
         assert isinstance(line, Done)
         value = call.kind.read(line.value)
         return None if value is None else Outcome(value[0], None, 0.0, line.provider_id, line.provider_name)
@@ -124,6 +100,20 @@ class Journal:
             return
         line = Done(key, outcome.provider_id, outcome.provider_name, outcome.seconds, value)
         self._places[key] = self._write(line)
+
+    def reserved(self, allocation_id: str) -> None:
+        """Money was set aside."""
+        self._write(Reserved(allocation_id))
+
+    def hear(self, event: Event) -> None:
+        """Note what a successor has to know if this process is killed."""
+        match event:
+            case AgreementSigned(agreement_id=agreement_id):
+                self._write(Signed(agreement_id, datetime.now(UTC)))
+            case InvoiceAccepted(agreement_id=agreement_id, amount=amount):
+                self._write(Accepted(agreement_id, Decimal(amount)))
+            case _:
+                return
 
     def end(self) -> None:
         """Everything was done: the results are not needed any more, and the next run begins anew."""
@@ -144,7 +134,7 @@ class Journal:
 
     def _first(self) -> Line:
         self._file.seek(0)
-        return _decoder.decode(self._file.readline())
+        return decoder.decode(self._file.readline())
 
     def _write(self, line: Line) -> int:
         """Where the line begins. It is with the system when this returns: a kill does not take it away."""
@@ -156,7 +146,7 @@ class Journal:
     def _scan(self) -> Iterator[Line]:
         """The lines; what follows the last whole one is cut off."""
         place = 0
-        for place, end, line in _lines(self._file):
+        for place, end, line in lines_of(self._file):
             if isinstance(line, Done):
                 self._places[line.key] = place
             yield line
@@ -164,64 +154,16 @@ class Journal:
         self._file.truncate(place)
 
 
-def runs() -> list[Summary]:
-    """All runs that are known, the latest first; those that ended long ago are forgotten."""
-    found = [each for path in _folder().glob(f"*{SUFFIX}") if (each := _summary(path)) is not None]
-    return sorted(found, key=lambda each: each.began, reverse=True)
-
-
-def command_of(run: str) -> Summary:
-    """A run that can go on. Raises GolemError if there is none of this name, or it is not stopped."""
-    path = _path(run)
-    found = _summary(path) if path.exists() else None
-    if found is None:
-        raise GolemError(f"There is no run {run}.", next_step="`golem runs` shows what there is.")
-    if found.state != "stopped":
-        raise GolemError(
-            f"The run {run} is not stopped: it {'has ' * (found.state == 'ended')}{found.state}."
-        )
-    return found
-
-
-def _summary(path: Path) -> Summary | None:
-    with path.open("rb") as file:
-        lines = [line for _, _, line in _lines(file)]
-    if not lines or not isinstance(lines[0], Began):
-        return None
-    first, last = lines[0], lines[-1]
-    if isinstance(last, Ended):
-        if datetime.now(UTC) - last.at > KEPT_FOR:
-            path.unlink(missing_ok=True)
-            return None
-        state, done = "ended", last.done
-    else:
-        state, done = "running" if _is_locked(path) else "stopped", len(lines) - 1
-    return Summary(path.name.removesuffix(SUFFIX), state, done, first.at, first.arguments, first.folder)
-
-
-def _lines(file: Any) -> Iterator[tuple[int, int, Line]]:
-    """Each whole line, with where it begins and ends."""
-    file.seek(0)
-    place = 0
-    for text in file:
-        try:
-            line = _decoder.decode(text)
-        except msgspec.MsgspecError:
-            return
-        if not text.endswith(b"\n"):
-            return
-        yield place, place + len(text), line
-        place += len(text)
-
-
-def _folder() -> Path:
+def folder() -> Path:
+    """Where journals are."""
     return home() / "runs"
 
 
-def _path(run: str) -> Path:
+def path_of(run: str) -> Path:
+    """The journal of a run. Raises GolemError if it can have none of that name."""
     if not NAME.fullmatch(run) or run.startswith("."):
         raise GolemError(f"{run!r} is no name for a run.", next_step="Use letters, digits, dots and dashes.")
-    return _folder() / f"{run}{SUFFIX}"
+    return folder() / f"{run}{SUFFIX}"
 
 
 def _open(path: Path) -> BufferedRandom:
@@ -237,7 +179,8 @@ def _open(path: Path) -> BufferedRandom:
     return file
 
 
-def _is_locked(path: Path) -> bool:
+def is_locked(path: Path) -> bool:
+    """Whether a process has the journal."""
     with path.open("rb") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)

@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from decimal import Decimal
 from types import SimpleNamespace
 
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from requestor_doors import NOW, PRICING, PaymentDoor, deal
 
 from golemnet.model.pricing import LinearPricing
+from golemnet.requestor import payments
 from golemnet.requestor.budget import Budget
 from golemnet.requestor.events import ClaimRejected, InvoiceAccepted
 from golemnet.requestor.payments import Cashier
@@ -171,6 +173,32 @@ async def test_settling_waits_for_the_last_invoice_and_names_who_is_late():
         settling = asyncio.create_task(here.cashier.settle(5))
         await here.door.claim_invoice("a", "0.5")
         assert await settling == []
+
+
+async def test_who_is_gone_is_not_waited_for_as_long_as_others(monkeypatch):
+    monkeypatch.setattr(payments, "GONE_S", 0.2)
+    async with office() as here:
+        here.agree("here", "activity")
+        here.cashier.gone(here.agree("gone", "activity"))
+        settling = asyncio.create_task(here.cashier.settle(30))
+        await asyncio.sleep(0.3)
+        assert not settling.done(), "the other one's invoice is still to come"
+        await here.door.claim_invoice("here", "0.5")
+        async with asyncio.timeout(5):
+            assert await settling == ["ann"]
+
+
+async def test_an_agreement_of_a_killed_run_is_paid_for_its_time_and_no_longer():
+    async with office() as here:
+        began = here.clock.now()
+        await here.clock.advance(1000)
+        for name in ("a", "b"):
+            here.cashier.inherit(deal(name), began, began + timedelta(seconds=10))
+        await here.door.claim_note("a", "unknown", "0.5", [1.0, 1.0])
+        await here.door.claim_invoice("a", "0.8")
+        dear = await here.door.claim_invoice("b", "9")
+        assert [each.amount for each in here.door.accepted] == [Decimal("0.8")]
+        assert list(here.door.rejected) == [dear]
 
 
 CLAIMS = st.tuples(st.sampled_from(["note", "invoice"]), st.sampled_from("ab"), st.sampled_from("xy"))

@@ -141,6 +141,8 @@ class Containers:
 class ShopBuyer(Buyer):
     """A buyer whose daemon is a stand-in, and who waits for no invoices."""
 
+    allocation_id = "allocation"
+
     def __init__(self, shop: Shop, emit, budget, timeout):
         super().__init__(budget=budget, timeout=timeout, strategy=DummyMS(), subnet_tag=None, emit=emit)
         self._client, self._files = shop.client, shop.files

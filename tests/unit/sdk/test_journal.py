@@ -1,6 +1,7 @@
 """Runs that are killed and go on: what was done is not done again, and nothing else is taken for it."""
 
 import asyncio
+import re
 import subprocess
 import sys
 from contextlib import asynccontextmanager, suppress
@@ -11,7 +12,8 @@ import pytest
 from golemnet.errors import GolemError
 from golemnet.requestor.events import TaskRecalled
 from golemnet.sdk.identity import function_identity
-from golemnet.sdk.journal import Journal, command_of, runs
+from golemnet.sdk.journal import Journal
+from golemnet.sdk.runs import command_of, runs
 
 SCALE = 3
 
@@ -141,8 +143,9 @@ async def test_a_journal_of_strangers_runs_nothing(shop):
     await crash_after(shop, 1, scaled, range(1))
     path = shop.folder / "known" / "runs" / "render.run"
     evil = base64.b64encode(pickle.dumps(Evil())).decode()
-    head, line = path.read_text().splitlines()
-    path.write_text(f'{head}\n{line.partition(chr(34) + "value")[0]}"value":"{evil}"}}\n')
+    text = path.read_text()
+    assert '"value":"' in text
+    path.write_text(re.sub(r'"value":"[^"]*"', f'"value":"{evil}"', text))
     async with shop.golem(workers=1, run="render") as golem:
         assert await collect(golem.map(scaled, range(1))) == [1]
     assert not (shop.folder / "owned").exists()
@@ -187,3 +190,26 @@ def test_what_a_helper_does_counts():
     finally:
         helper.__code__ = original
     assert function_identity(scaled, [__name__]) == before
+
+
+async def test_a_successor_ends_what_was_left_and_pays_for_it(shop):
+    """Two agreements of a killed process: one was paid for, the other one's invoice is still to come."""
+    from datetime import UTC, datetime
+    from decimal import Decimal
+
+    from golemnet.model.money import parse_amount
+    from golemnet.requestor.events import AgreementSigned, InvoiceAccepted
+
+    journal = Journal("render")
+    journal.reserved("old")
+    for agreement in ("a", "b"):
+        journal.hear(AgreementSigned(agreement_id=agreement, provider_id="0xp", provider_name="p"))
+    journal.hear(InvoiceAccepted(agreement_id="a", provider_name="p", amount=parse_amount("0.25")))
+    journal.close()
+
+    later = Journal("render")
+    left = later.earlier
+    later.close()
+    assert left is not None
+    assert (left.allocations, list(left.agreements), left.spent) == (["old"], ["b"], Decimal("0.25"))
+    assert left.since <= left.stopped <= datetime.now(UTC)
