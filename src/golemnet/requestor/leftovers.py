@@ -38,7 +38,7 @@ class Leftovers(msgspec.Struct):
     @property
     def since(self) -> datetime:
         """From when on invoices may have come."""
-        return min(self.agreements.values(), default=self.stopped)
+        return min([self.stopped, *self.agreements.values()])
 
     async def release(self, client: Client) -> None:
         """Give back what the killed run has reserved; the daemon keeps what was accepted."""
