@@ -9,6 +9,7 @@ from pathlib import Path
 from aiohttp import web
 
 from golemnet.exeunit.capture import CapturePlan
+from golemnet.exeunit.file_cache import FileCache
 from golemnet.exeunit.image_cache import ImageCache
 from golemnet.exeunit.locations import Inside, Web
 from golemnet.exeunit.output import Emit, Outcome, follow
@@ -76,7 +77,9 @@ class Ground:
         internet, sha3_224 = Internet(self._url), next(self._images.glob("*.gvmi")).stem
         image = await ImageCache(self._images, internet).get(sha3_224, f"{self._url}/image")
         volumes = Volumes(await self.driver.deploy(image, LIMITS, {"EXTRA": "more"}))
-        self._transfers = Transfers(Client(self._url, ""), internet, volumes, self.driver.room)
+        self._transfers = Transfers(
+            Client(self._url, ""), internet, volumes, FileCache(self._images, "", 0), self.driver.room
+        )
         await self.driver.start()
 
     async def run(self, command: str, *arguments: str, emit: Emit = _quiet) -> Outcome:

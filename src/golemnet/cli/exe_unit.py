@@ -32,7 +32,7 @@ def _parse(command_line: list[str]) -> argparse.Namespace:
         "--work-dir", required=True, type=Path, help="folder of this activity; removed at the end"
     )
     parser.add_argument(
-        "--cache-dir", required=True, type=Path, help="folder for images, shared by activities"
+        "--cache-dir", required=True, type=Path, help="folder for images and files, shared by activities"
     )
     parser.add_argument("--runtime", help="driver that the self-test has chosen: crun, runc or bwrap")
     return parser.parse_args(command_line)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -19,14 +20,19 @@ MEMORY = "golem.inf.mem.gib"
 STORAGE = "golem.inf.storage.gib"
 THREADS = "golem.inf.cpu.threads"
 CORES = "golem.inf.cpu.cores"
+_NODE = re.compile(r"0x[0-9a-f]{40}")
 
 
 class Terms(msgspec.Struct, frozen=True):
-    """``task_package`` as in the demand; counters in the order in which usage is reported."""
+    """``task_package`` as in the demand; counters in the order in which usage is reported.
+
+    ``requestor_id`` is that of a node, or empty.
+    """
 
     task_package: str
     limits: Limits
     usage_vector: tuple[str, ...]
+    requestor_id: str = ""
 
 
 def read_terms(path: Path) -> Terms:
@@ -38,12 +44,13 @@ def read_terms(path: Path) -> Terms:
     try:
         document = msgspec.json.decode(path.read_bytes()[:MAX_AGREEMENT_BYTES])
         offer, demand = (_flat(document[side]["properties"]) for side in ("offer", "demand"))
-        return _terms(offer, demand)
+        requestor_id = str(document["demand"].get("requestorId", "")).lower()
+        return _terms(offer, demand, requestor_id if _NODE.fullmatch(requestor_id) else "")
     except (OSError, msgspec.DecodeError, KeyError, TypeError, ValueError) as error:
         raise AgreementUnusable(f"The agreement in {path} cannot be used.", why=str(error)) from error
 
 
-def _terms(offer: Mapping[str, Any], demand: Mapping[str, Any]) -> Terms:
+def _terms(offer: Mapping[str, Any], demand: Mapping[str, Any], requestor_id: str) -> Terms:
     defaults = Limits()
     limits = Limits(
         memory_bytes=_gib(offer.get(MEMORY), defaults.memory_bytes),
@@ -54,7 +61,7 @@ def _terms(offer: Mapping[str, Any], demand: Mapping[str, Any]) -> Terms:
     package = demand.get(TASK_PACKAGE)
     if not isinstance(package, str):
         raise ValueError(f"the demand has no property {TASK_PACKAGE}")
-    return Terms(package, limits, tuple(str(name) for name in offer.get(USAGE_VECTOR, ())))
+    return Terms(package, limits, tuple(str(name) for name in offer.get(USAGE_VECTOR, ())), requestor_id)
 
 
 def _gib(value: Any, default: int) -> int:

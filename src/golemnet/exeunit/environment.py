@@ -10,6 +10,7 @@ from golemnet.errors import GolemError
 from golemnet.exeunit.agreement import GIB, Terms
 from golemnet.exeunit.capture import CapturePlan
 from golemnet.exeunit.errors import CommandFailed
+from golemnet.exeunit.file_cache import FileCache
 from golemnet.exeunit.image_cache import ImageCache
 from golemnet.exeunit.locations import parse_location
 from golemnet.exeunit.output import Emit, Outcome, follow
@@ -33,6 +34,7 @@ class Environment:
         terms: of the agreement.
         driver: a fresh one.
         images: the provider's cache.
+        files: what the requestor has sent to this provider before.
         client: of the provider's daemon.
         internet: as far as scripts may reach.
         networks: this activity's ends of private networks.
@@ -43,6 +45,7 @@ class Environment:
         terms: Terms,
         driver: Driver,
         images: ImageCache,
+        files: FileCache,
         client: Client,
         internet: Internet,
         networks: PrivateNetworks,
@@ -50,6 +53,7 @@ class Environment:
         self._terms = terms
         self._driver = driver
         self._images = images
+        self._files = files
         self._client = client
         self._internet = internet
         self._networks = networks
@@ -64,7 +68,9 @@ class Environment:
         package = _package(self._terms.task_package)
         image = await self._images.get(package.sha3_224, package.url)
         self._volumes = Volumes(await self._driver.deploy(image, self._terms.limits, env))
-        self._transfers = Transfers(self._client, self._internet, self._volumes, self._driver.room)
+        self._transfers = Transfers(
+            self._client, self._internet, self._volumes, self._files, self._driver.room
+        )
 
     async def start(self) -> None:
         """Bring the environment up, and into its private networks. Raises GolemError."""

@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
-import fcntl
-import os
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
 from golemnet.errors import GolemError
 from golemnet.exeunit.errors import CommandFailed
+from golemnet.exeunit.file_lock import locked
 from golemnet.exeunit.web import Internet
 from golemnet.image import gvmi
 from golemnet.image.client import RegistryClient
 from golemnet.image.errors import NotAnImage
 from golemnet.runtime.driver import Image
 
-LOCK_TIMEOUT_S: Final = 1800.0
-LOCK_PAUSE_S: Final = 0.2
 MAX_LINK_BYTES: Final = 4096
 MAX_IMAGE_BYTES: Final = 32 * 1024**3
 
@@ -48,7 +42,7 @@ class ImageCache:
             raise CommandFailed(f"The image {sha3_224} cannot be used.", why=str(error)) from error
 
     async def _fetch(self, sha3_224: str, url: str, path: Path) -> None:
-        async with _locked(path.with_suffix(".lock")):
+        async with locked(path.with_suffix(".lock")):
             if _is_file(path):
                 return
             try:
@@ -91,32 +85,3 @@ def _read(path: Path) -> Image:
 
 def _is_file(path: Path) -> bool:
     return path.is_file()
-
-
-@asynccontextmanager
-async def _locked(path: Path) -> AsyncIterator[None]:
-    """Hold the lock file; the kernel frees it when its holder dies."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        await _acquire(descriptor)
-        yield
-    finally:
-        os.close(descriptor)
-
-
-async def _acquire(descriptor: int) -> None:
-    try:
-        async with asyncio.timeout(LOCK_TIMEOUT_S):
-            # no event tells that another process has let go of a lock
-            while not _try_lock(descriptor):  # noqa: ASYNC110
-                await asyncio.sleep(LOCK_PAUSE_S)
-    except TimeoutError as error:
-        raise CommandFailed("Another ExeUnit has been fetching the same image for too long.") from error
-
-
-def _try_lock(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True

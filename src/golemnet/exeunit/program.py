@@ -11,8 +11,9 @@ import sys
 
 from golemnet.clock import SystemClock
 from golemnet.errors import GolemError
-from golemnet.exeunit.agreement import read_terms
+from golemnet.exeunit.agreement import GIB, Terms, read_terms
 from golemnet.exeunit.environment import Environment
+from golemnet.exeunit.file_cache import LIMIT_BYTES, FileCache
 from golemnet.exeunit.image_cache import ImageCache
 from golemnet.exeunit.private_networks import PrivateNetworks
 from golemnet.exeunit.unit import ExeUnit
@@ -41,20 +42,32 @@ async def _serve(arguments: argparse.Namespace) -> None:
     terms = read_terms(arguments.agreement)
     internet = Internet(os.environ.get("GOLEM_REGISTRY_URL"))
     images = ImageCache(arguments.cache_dir, internet)
+    files = FileCache(arguments.cache_dir / "files", terms.requestor_id, _file_cache_bytes(terms))
     driver = make_driver(arguments.runtime or candidates()[0], f"golem-{activity_id}", arguments.work_dir)
     api_url, app_key = os.environ.get("YAGNA_API_URL") or DEFAULT_API_URL, os.environ.get("YAGNA_APPKEY", "")
     async with Client(api_url, app_key) as client:
+        networks = PrivateNetworks(client, activity_id)
         unit = ExeUnit(
             activity_id,
             f"{api_url.rstrip('/')}/activity-api/v1/activity/{activity_id}/exeunit",
             app_key,
-            Environment(terms, driver, images, client, internet, PrivateNetworks(client, activity_id)),
+            Environment(terms, driver, images, files, client, internet, networks),
             driver,
             Meter(terms.usage_vector),
             SystemClock(),
         )
         _stop_on_signals(unit)
         await unit.run()
+
+
+def _file_cache_bytes(terms: Terms) -> int:
+    """Nothing is kept for a requestor who is not named."""
+    gib = os.environ.get("GOLEM_FILE_CACHE_GIB")
+    try:
+        limit = LIMIT_BYTES if gib is None else int(float(gib) * GIB)
+    except ValueError as error:
+        raise GolemError(f"GOLEM_FILE_CACHE_GIB={gib!r} is not a number.") from error
+    return limit if terms.requestor_id else 0
 
 
 def _checked_id(text: str) -> str:

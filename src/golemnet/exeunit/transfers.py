@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
-from contextlib import aclosing, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 from typing import BinaryIO
 
 from golemnet.errors import GolemError
 from golemnet.exeunit.archives import ArchiveForm, form_of, pack, unpack
 from golemnet.exeunit.bridges import consume, produce
 from golemnet.exeunit.errors import TransferFailed
+from golemnet.exeunit.file_cache import FileCache, hash_of
 from golemnet.exeunit.locations import Checked, Inside, Location, Published, Web
 from golemnet.exeunit.volumes import Volumes, no_room
 from golemnet.exeunit.web import CHUNK_BYTES, Internet, chunks_of
 from golemnet.exeunit.zips import make_zip, unzip
+from golemnet.gftp.urls import names_content
 from golemnet.rest.client import Client
 
 Content = AsyncIterator[bytes]
@@ -28,15 +29,22 @@ class Transfers:
         client: of the provider's own daemon.
         internet: as far as scripts may reach.
         volumes: of the deployed environment.
+        files: those that the requestor has sent before.
         room: tells how many bytes may still be written there.
     """
 
     def __init__(
-        self, client: Client, internet: Internet, volumes: Volumes, room: Callable[[], Awaitable[int]]
+        self,
+        client: Client,
+        internet: Internet,
+        volumes: Volumes,
+        files: FileCache,
+        room: Callable[[], Awaitable[int]],
     ) -> None:
         self._client = client
         self._internet = internet
         self._volumes = volumes
+        self._files = files
         self._room = room
 
     async def move(
@@ -86,15 +94,22 @@ class Transfers:
             case Inside(path):
                 with self._volumes.open_to_read(path) as (file, size):
                     yield _chunks(file, size), size
-            case Published(node_id, file_id):
-                async with self._open_published(node_id, file_id) as opened:
-                    yield opened
-            case Web(url):
-                async with self._internet.fetch(url) as opened:
+            case Published(_, file_id) if names_content(file_id):
+                async with self._files.get(file_id, lambda: self._open(source)) as opened:
                     yield opened
             case Checked(inner, digest):
-                async with self._read(inner) as (content, size):
+                async with self._files.get(digest, lambda: self._open(inner)) as (content, size):
                     yield _checked(content, digest), size
+            case Published() | Web():
+                async with self._open(source) as opened:
+                    yield opened
+
+    def _open(self, source: Published | Web) -> AbstractAsyncContextManager[tuple[Content, int | None]]:
+        match source:
+            case Published(node_id, file_id):
+                return self._open_published(node_id, file_id)
+            case Web(url):
+                return self._internet.fetch(url)
 
     @asynccontextmanager
     async def _open_published(self, node_id: str, file_id: str) -> AsyncIterator[tuple[Content, int | None]]:
@@ -154,7 +169,7 @@ async def _chunks(file: BinaryIO, size: int) -> Content:
 
 async def _checked(content: Content, digest: str) -> Content:
     """The content; at its end it must have been what the digest says."""
-    found = hashlib.new(f"sha3_{len(digest) * 4}")
+    found = hash_of(digest)
     async for chunk in content:
         found.update(chunk)
         yield chunk

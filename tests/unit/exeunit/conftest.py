@@ -49,6 +49,7 @@ TOOLS = (
 )
 TIMEOUT_S = 20
 KEY = "provider-key"
+REQUESTOR = "0x" + "CD" * 20
 ACTIVITY = "0123456789abcdef0123456789abcdef"
 
 
@@ -96,6 +97,7 @@ class Daemon:
         self.frames: list[FromUnit] = []
         self.sockets: list[web.WebSocketResponse] = []
         self.downloads = 0
+        self.reads = 0
         self.packets: list[bytes] = []
         self.packets_to_send: list[bytes] = []
         self.refused_addresses: set[str] = set()
@@ -159,6 +161,7 @@ class Daemon:
             return found[0]
 
     async def _read(self, request: web.Request) -> web.Response:
+        self.reads += 1
         if request.match_info["id"] not in self.files:
             return web.json_response({"message": "No such file is published."}, status=404)
         return web.Response(body=self.files[request.match_info["id"]])
@@ -269,7 +272,7 @@ class Unit:
             "golem.com.usage.vector": ["golem.usage.cpu_sec", "golem.usage.duration_sec"],
         }
         demand = {"golem": {"srv": {"comp": {"task_package": self.package}}}}
-        return {"offer": {"properties": offer}, "demand": {"properties": demand}}
+        return {"offer": {"properties": offer}, "demand": {"properties": demand, "requestorId": REQUESTOR}}
 
     async def end(self) -> int:
         return await asyncio.wait_for(self.process.wait(), TIMEOUT_S)

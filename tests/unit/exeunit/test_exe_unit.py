@@ -28,6 +28,7 @@ pytestmark = [
 
 CONTAINER = "golem-0123456789abcdef0123456789abcdef"
 NODE = "0x" + "ab" * 20
+OUT = f"gftp://{NODE}/out"
 DEPLOY = ({"deploy": {}}, {"start": {}})
 CAPTURE = {"stdout": {"stream": {}}, "stderr": {"stream": {}}}
 
@@ -89,6 +90,20 @@ async def test_files_go_in_are_worked_on_and_come_out(daemon, unit):
     assert [result.is_batch_finished for result in results] == [False] * 4 + [True]
     assert daemon.files["out"] == b"cubes"
     assert daemon.states == ["Initialized", "Deployed", "Ready"]
+
+
+async def test_a_file_crosses_once_for_all_activities(daemon, unit):
+    data = os.urandom(100_000)
+    digest = hashlib.sha3_256(data).hexdigest()
+    daemon.files[digest] = data
+    bring = transfer(f"gftp://{NODE}/{digest}", "container:/golem/work/file")
+    for batch in ("first", "second"):
+        results = await daemon.run(batch, *DEPLOY, bring, transfer("container:/golem/work/file", OUT))
+        assert [result.result for result in results] == ["Ok"] * len(results), results
+        assert daemon.files.pop("out") == data
+        await unit.stop_now()
+        await unit.start()
+    assert daemon.reads == 1
 
 
 async def test_folders_go_in_and_out_as_archives(daemon, unit):
