@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Awaitable, Callable
+from ipaddress import IPv4Interface
 from pathlib import Path
 
 from golemnet.exeunit.capture import CapturePlan
@@ -13,6 +14,7 @@ from golemnet.exeunit.locations import Inside, parse_location
 from golemnet.exeunit.output import follow
 from golemnet.exeunit.volumes import Volumes
 from golemnet.runtime.driver import Driver, Image, Limits
+from golemnet.runtime.errors import RuntimeFailure
 
 PYTHON = "/usr/bin/python3"
 WAIT_S = 20.0
@@ -40,6 +42,14 @@ class Siege:
         self.deployed = await self.driver.deploy(image(self.context), LIMITS, {})
         self.volumes = Volumes(self.deployed)
         await self.driver.start()
+
+    async def join_a_private_network(self) -> None:
+        """Nobody else is in it. Where the machine gives none, the activity has no network at all."""
+        try:
+            namespace = await self.driver.network_namespace()
+            self.tun = await namespace.open_tun(self.context["device"], IPv4Interface("10.5.0.2/24"), 1400)
+        except RuntimeFailure as error:
+            print(error, file=sys.stderr)
 
     async def python(self, program: str, *arguments: str) -> str:
         """What a program prints inside; empty if it is killed."""

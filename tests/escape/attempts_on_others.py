@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import fcntl
 import os
 import socket
 import struct
@@ -85,7 +86,51 @@ def make_a_network_device() -> str | None:
 def find_another_network() -> str | None:
     lines = Path("/proc/net/dev").read_text().splitlines()[2:]
     others = [line.split(":")[0].strip() for line in lines]
-    return ", ".join(name for name in others if name != "lo") or None
+    return ", ".join(name for name in others if name not in ("lo", CONTEXT["device"])) or None
+
+
+@attempt
+def change_the_private_network() -> str | None:
+    """Another address, no device any more, a second one: each by the call of the kernel's network tools."""
+
+    def change(request: int, value: bytes) -> str:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as talk:
+            name = CONTEXT["device"].encode()
+            fcntl.ioctl(talk, request, struct.pack("16s24s", name, value))
+        return f"the device was changed by {request:x}"
+
+    def second() -> str:
+        device = os.open("/dev/net/tun", os.O_RDWR)
+        fcntl.ioctl(device, 0x400454CA, struct.pack("16sH22x", b"second0", 0x1001))
+        return "a second device was made"
+
+    address = struct.pack("HH4s", socket.AF_INET, 0, socket.inet_aton("10.5.0.1"))
+    return all_held(lambda: change(0x8916, address), lambda: change(0x8914, bytes(2)), second)
+
+
+@attempt
+def speak_in_another_name() -> str | None:
+    """A source address that is not ours, by binding to it or by writing packets. By IP_FREEBIND anybody can:
+    what goes out by it is dropped by the daemon, as the tests of private networks show."""
+
+    def bound(option: int) -> str:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as talk:
+            talk.setsockopt(socket.IPPROTO_IP, option, 1)
+            talk.bind(("10.5.0.1", 0))
+            talk.sendto(b"x", ("10.5.0.3", 9))
+            return f"a packet of another's, by option {option}"
+
+    def packets(family: int) -> str:
+        socket.socket(family, socket.SOCK_RAW, socket.IPPROTO_RAW).close()
+        return "packets can be written"
+
+    transparent, header_included = 19, 3
+    return all_held(
+        lambda: bound(transparent),
+        lambda: bound(header_included),
+        lambda: packets(socket.AF_INET),
+        lambda: packets(socket.AF_PACKET),
+    )
 
 
 # -- what others have ----------------------------------------------------------------------------------------

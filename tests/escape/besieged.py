@@ -25,6 +25,7 @@ SIEGE_TIMEOUT_S = 110
 TRACES_TIMEOUT_S = 10.0
 SHARED_KEY = 0x60_1E_33
 NEIGHBOUR_PORT = 34_567
+PRIVATE_DEVICE = "private0"
 IPC_CREAT, IPC_RMID = 0o1000, 0
 
 
@@ -70,6 +71,7 @@ class Host:
             "containers": self.containers,
             "addresses": ["127.0.0.1", *_addresses()],
             "daemon_port": self.port,
+            "device": PRIVATE_DEVICE,
             "abstract": f"host-{self.marker}",
             "neighbour_socket": f"neighbour-{self.marker}",
             "neighbour_port": NEIGHBOUR_PORT,

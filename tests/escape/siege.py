@@ -47,6 +47,7 @@ async def besiege(driver: str, context: dict) -> dict[str, str | None]:
     try:
         await settle_the_neighbour(neighbour, context)
         await siege.deploy()
+        await siege.join_a_private_network()
         found |= await from_inside(siege)
         for name in sorted(WAYS, key=lambda name: name == LAST):
             started = time.monotonic()

@@ -72,6 +72,16 @@ class NetworkNamespace:
         (listening,) = await self._help("listen", host, str(port))
         return _socket(listening)
 
+    async def open_servers(
+        self, own: IPv4Interface, places: Sequence[tuple[str, int]]
+    ) -> tuple[socket.socket, list[socket.socket]]:
+        """Make the range of ``own`` addresses of this network's loopback, and open what serves there: a UDP
+        socket at port 53 of ``own``, and TCP sockets that listen at ``places`` (``0.0.0.0`` for any address).
+        """
+        where = [f"{host}:{port}" for host, port in places]
+        receiving, *listening = await self._help("servers", str(own.ip), str(own.netmask), *where)
+        return _socket(receiving), [_socket(each) for each in listening]
+
     def entering(self) -> tuple[list[str], tuple[int, ...]]:
         """What stands before a command line to run it inside, and the descriptors to be passed on to it."""
         places = [f"--user=/proc/self/fd/{self.user}", f"--net=/proc/self/fd/{self.network}"]
@@ -112,17 +122,24 @@ async def _help(what: Sequence[str], passed: Sequence[int]) -> list[int]:
     """What the helper program has opened."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
     with ours, theirs:
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", HELPER, str(theirs.fileno()), *what),
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.PIPE,
-            pass_fds=(theirs.fileno(), *passed),
-        )
-        await _end_of(process)
+        command = (sys.executable, "-m", HELPER, str(theirs.fileno()), *what)
+        await _end_of(await _start(command, (theirs.fileno(), *passed)))
         ours.setblocking(False)
         _, descriptors, _, _ = socket.recv_fds(ours, 1, MAX_DESCRIPTORS, socket.MSG_CMSG_CLOEXEC)
         return descriptors
+
+
+async def _start(command: Sequence[str], passed: Sequence[int]) -> asyncio.subprocess.Process:
+    try:
+        return await asyncio.create_subprocess_exec(
+            *command,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.PIPE,
+            pass_fds=passed,
+        )
+    except OSError as error:
+        raise _refused(str(error)) from error
 
 
 async def _end_of(process: asyncio.subprocess.Process) -> None:
@@ -135,9 +152,12 @@ async def _end_of(process: asyncio.subprocess.Process) -> None:
             process.kill()
             await process.wait()
     if process.returncode != 0:
-        why = errors.decode("utf-8", "replace").strip()[-500:]
-        raise RuntimeFailure(
-            "This machine does not give a program a network of its own.",
-            why=why,
-            next_step="It needs user namespaces (or root) and /dev/net/tun.",
-        )
+        raise _refused(errors.decode("utf-8", "replace").strip()[-500:])
+
+
+def _refused(why: str) -> RuntimeFailure:
+    return RuntimeFailure(
+        "This machine does not give a program a network of its own.",
+        why=why,
+        next_step="It needs user namespaces (or root) and /dev/net/tun.",
+    )
