@@ -85,21 +85,32 @@ def read_record(signed: Signed, now: datetime) -> NodeRecord:
 
 
 class KnownRecord(msgspec.Struct, frozen=True):
-    """A record and the document that proves it."""
+    """A record, the document that proves it, and who has brought it."""
 
     record: NodeRecord
     signed: Signed
+    source: str
 
 
 class RecordBook:
-    """The newest record of each node that was heard of; at most 10,000."""
+    """The newest record of each node that was heard of; at most 10,000.
+
+    When there are more, one is forgotten of those that the most came with from one source, so that whoever
+    makes up nodes crowds out those that he has brought himself.
+    """
 
     def __init__(self) -> None:
         self._known: dict[NodeId, KnownRecord] = {}
+        self._of_source: dict[str, dict[NodeId, None]] = {}
         self._changed = asyncio.Event()
 
-    def add(self, signed: Signed, now: datetime) -> NodeRecord | None:
+    def add(self, signed: Signed, now: datetime, source: str = "") -> NodeRecord | None:
         """Take the record in; returns it if it says something new, None if it is known or older.
+
+        Args:
+            signed: the record.
+            now: the time.
+            source: who has brought it.
 
         Raises:
             ValueError: it is not a good record (BadSignature if it is forged).
@@ -109,8 +120,11 @@ class RecordBook:
         known = self._known.get(node)
         if known is not None and known.record.sequence >= record.sequence:
             return None
-        self._known[node] = KnownRecord(record, signed)
-        self._shrink(now)
+        self._forget(node)
+        self._known[node] = KnownRecord(record, signed, source)
+        self._of_source.setdefault(source, {})[node] = None
+        if len(self._known) > MAX_RECORDS:
+            self._forget(next(iter(max(self._of_source.values(), key=len))))
         self._wake()
         return record
 
@@ -139,11 +153,14 @@ class RecordBook:
         known = self._known.get(NodeId(claimed.node_id))
         return [known] if known else []
 
-    def _shrink(self, now: datetime) -> None:
-        if len(self._known) <= MAX_RECORDS:
+    def _forget(self, node: NodeId) -> None:
+        known = self._known.pop(node, None)
+        if known is None:
             return
-        soonest = min(self._known, key=lambda node: self._known[node].record.expires)
-        del self._known[soonest]
+        of_source = self._of_source[known.source]
+        del of_source[node]
+        if not of_source:
+            del self._of_source[known.source]
 
     def _wake(self) -> None:
         self._changed.set()

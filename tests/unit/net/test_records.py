@@ -1,12 +1,17 @@
 """Node records: what is believed, and what is newer."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from golemnet.model.documents import sign
 from golemnet.model.keys import BadSignature, NodeKey
+from golemnet.net import record_exchange, records
 from golemnet.net.bootstrap import BadBootstrapAddress, BootstrapAddress, parse_bootstrap
+from golemnet.net.budget import Budget
+from golemnet.net.frames import Records
+from golemnet.net.record_exchange import RecordExchange
 from golemnet.net.records import (
     KIND,
     MAX_ADDRESSES,
@@ -16,6 +21,7 @@ from golemnet.net.records import (
     make_record,
     read_record,
 )
+from golemnet.testing.clock import ManualClock
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
 ENDPOINT = bytes(range(32))
@@ -73,6 +79,56 @@ def test_the_newest_record_counts(key):
     assert known.addresses == ["127.0.0.1:2"]
     assert book.get(key.node_id, NOW + timedelta(hours=2)) is None
     assert book.all(NOW + timedelta(hours=2)) == []
+
+
+def test_who_makes_up_nodes_crowds_out_his_own(monkeypatch):
+    monkeypatch.setattr(records, "MAX_RECORDS", 20)
+    book, honest = RecordBook(), [NodeKey.generate() for _ in range(8)]
+    for number, key in enumerate(honest):
+        book.add(make_record(key, Place(ENDPOINT, []), NOW), NOW, f"neighbour {number % 2}")
+    for _ in range(40):
+        book.add(make_record(NodeKey.generate(), Place(ENDPOINT, []), NOW), NOW, "liar")
+    assert len(book.all(NOW)) == 20
+    assert all(book.get(key.node_id, NOW) for key in honest)
+
+
+async def test_of_records_that_come_in_floods_few_are_looked_at_and_passed_on(key, monkeypatch):
+    monkeypatch.setattr(record_exchange, "MAX_CHECKED_AT_ONCE", 5)
+    monkeypatch.setattr(record_exchange, "MAX_PASSED_ON_AT_ONCE", 3)
+    book, told = RecordBook(), _Neighbour()
+    exchange = RecordExchange(key, ManualClock(NOW), book, _Sessions([told]))
+    flood = [make_record(NodeKey.generate(), Place(ENDPOINT, []), NOW) for _ in range(20)]
+    source = _Neighbour()
+    await exchange.take(source, Records(flood))
+    assert len(book.all(NOW)) == 5
+    assert told.records == flood[:3]
+    await exchange.take(source, Records(flood[:5]))
+    assert len(book.all(NOW)) == 5
+
+
+async def test_a_budget_fills_up_again():
+    budget = Budget(10, 1000)
+    assert budget.take(6) == 6
+    assert budget.take(6) < 6
+    await asyncio.sleep(0.02)
+    assert budget.take(20) == 10
+
+
+class _Neighbour:
+    def __init__(self):
+        self.peer = NodeKey.generate().node_id
+        self.records = []
+
+    async def send_records(self, frame):
+        self.records += frame.records
+
+
+class _Sessions:
+    def __init__(self, sessions):
+        self._sessions = sessions
+
+    def all(self):
+        return self._sessions
 
 
 def test_bootstrap_addresses():
