@@ -22,8 +22,8 @@ from golemnet.net.sessions import Sessions
 
 RENEW_EVERY_S = 1200.0
 # All at once when a neighbour comes, then what a full book of records brings as they are renewed.
-MAX_CHECKED_AT_ONCE, MAX_CHECKED_A_SECOND = MAX_RECORDS, 20.0
-MAX_PASSED_ON_AT_ONCE, MAX_PASSED_ON_A_SECOND = 1000, 10.0
+MAX_CHECKED_AT_ONCE, MAX_CHECKED_A_SECOND = MAX_RECORDS, 20
+MAX_PASSED_ON_AT_ONCE, MAX_PASSED_ON_A_SECOND = 1000, 10
 LAN = "lan"
 
 log = structlog.get_logger(__name__)
