@@ -66,6 +66,7 @@ class BwrapDriver:
         self._filter = self._folder.path / "seccomp.bpf"
         self._filter.write_bytes(bpf.compiled(platform.machine(), seccomp.UNCOUNTED))
         self._volumes = [self._make_volume(number, path) for number, path in enumerate(image.volumes)]
+        self._files = image.write_files(self._folder.path)
         self._watch = Watch(limits, [self._root, self._writable])
         await asyncio.to_thread(self._watch.begin)
         return self._volumes
@@ -139,6 +140,8 @@ class BwrapDriver:
         ]
         for volume in self._volumes:
             options += ["--bind", str(volume.directory), volume.path]
+        for target, source in self._files.items():
+            options += ["--ro-bind", str(source), target]
         for name, value in self._env.items():
             options += ["--setenv", name, value]
         ids = ["--uid", str(self._user.uid), "--gid", str(self._user.gid), "--hostname", "golem"]

@@ -24,7 +24,8 @@ class Isolation(StrEnum):
 class Image(msgspec.Struct, frozen=True):
     """An image on this machine: a file that begins with a squashfs, and what its metadata says.
 
-    ``user`` is ``uid[:gid]``, numeric, empty for root. ``volumes`` are absolute paths inside.
+    ``user`` is ``uid[:gid]``, numeric, empty for root. ``volumes`` are absolute paths inside. ``files`` are
+    shown to commands in the place of the image's own, by absolute path; they cannot be changed.
     """
 
     path: Path
@@ -32,6 +33,15 @@ class Image(msgspec.Struct, frozen=True):
     user: str = ""
     work_dir: str = ""
     volumes: Sequence[str] = ()
+    files: Mapping[str, bytes] = {}
+
+    def write_files(self, folder: Path) -> dict[str, Path]:
+        """Write ``files`` into a folder that payloads cannot change: where each of them is on the host."""
+        written = {path: folder / f"file-{number}" for number, path in enumerate(self.files)}
+        for path, file in written.items():
+            file.write_bytes(self.files[path])
+            file.chmod(0o444)
+        return written
 
 
 class Limits(msgspec.Struct, frozen=True):

@@ -20,6 +20,7 @@ from golemnet.runtime import kernel
 
 TUN: Final = "/dev/net/tun"
 BACKLOG: Final = 128
+DNS_PORT: Final = 53
 _TUNSETIFF: Final = 0x400454CA
 _IFF_TUN: Final = 0x0001
 _IFF_NO_PI: Final = 0x1000
@@ -99,12 +100,22 @@ def _listen(host: str, port: str) -> list[int]:
     return [listening.detach()]
 
 
+def _servers(ip: str, mask: str, *places: str) -> list[int]:
+    """A range whose every address is this network's own, and sockets at addresses of it."""
+    _address("lo:1", ip, mask)
+    receiving = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    receiving.bind((ip, DNS_PORT))
+    listening = [_listen(*place.split(":")) for place in places]
+    return [receiving.detach(), *(descriptor for each in listening for descriptor in each)]
+
+
 _ACTIONS: Final[dict[str, Callable[..., list[int]]]] = {
     "prepare": _prepare,
     "tun": _tun,
     "address": _address,
     "sockets": _sockets,
     "listen": _listen,
+    "servers": _servers,
 }
 
 

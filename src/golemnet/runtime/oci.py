@@ -61,17 +61,18 @@ class OciDriver:
         self._work_dir = image.work_dir or "/"
         await self._storage.mount(image.path, limits.storage_bytes)
         volumes = self._storage.make_volumes(image, self._user)
-        self._write_bundle(limits, volumes)
+        self._write_bundle(image, limits, volumes)
         return volumes
 
-    def _write_bundle(self, limits: Limits, volumes: Sequence[Volume]) -> None:
+    def _write_bundle(self, image: Image, limits: Limits, volumes: Sequence[Volume]) -> None:
         base = self._folder.path
         machine = platform.machine()
         pause_file = self._stage / "pause"
         pause_file.write_bytes(programs.pause_program(machine))
         pause_file.chmod(0o555)
+        files = image.write_files(self._stage)
         container = oci_spec.Container(
-            self._container, self._storage.root, pause_file, volumes, limits, machine
+            self._container, self._storage.root, pause_file, volumes, limits, machine, files
         )
         (base / "config.json").write_bytes(msgspec.json.encode(oci_spec.configuration(container)))
 

@@ -40,7 +40,7 @@ class User(msgspec.Struct, frozen=True):
 
 
 class Container(msgspec.Struct, frozen=True):
-    """What a configuration is made of; paths are of the host."""
+    """What a configuration is made of; paths are of the host, but those by which ``files`` are found."""
 
     name: str
     root: Path
@@ -48,6 +48,7 @@ class Container(msgspec.Struct, frozen=True):
     volumes: Sequence[Volume]
     limits: Limits
     architecture: str
+    files: Mapping[str, Path] = {}
 
 
 def parse_user(text: str) -> User:
@@ -134,6 +135,10 @@ def _mounts(container: Container) -> list[dict[str, Any]]:
         *(
             _mount(volume.path, "bind", str(volume.directory), ["bind", "rw", "nosuid", "nodev"])
             for volume in container.volumes
+        ),
+        *(
+            _mount(target, "bind", str(source), ["bind", "ro", "nosuid", "nodev", "noexec"])
+            for target, source in container.files.items()
         ),
     ]
 

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import textwrap
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -47,11 +48,19 @@ asyncio.run(main())
 
 @pytest.fixture(scope="session")
 def squashfs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("image")
+    return image_of(TOOLS, tmp_path_factory.mktemp("image"))
+
+
+@pytest.fixture(scope="session")
+def squashfs_with_curl(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return image_of(("sh", "cat", "curl"), tmp_path_factory.mktemp("image"))
+
+
+def image_of(tools: Sequence[str], folder: Path) -> Path:
     root = folder / "root"
     for name in ("golem/work", "proc", "sys", "dev", "tmp", "etc", "root"):
         (root / name).mkdir(parents=True)
-    for tool in TOOLS:
+    for tool in tools:
         copy_program(tool, root)
     if not (root / "bin").exists():
         (root / "bin").symlink_to("usr/bin")
@@ -101,3 +110,8 @@ class Laboratory:
 @pytest.fixture
 def laboratory(squashfs: Path, tmp_path: Path) -> Laboratory:
     return Laboratory(squashfs, tmp_path / "state" / "activity", f"{abs(hash(str(tmp_path))):x}")
+
+
+@pytest.fixture
+def laboratory_with_curl(squashfs_with_curl: Path, tmp_path: Path) -> Laboratory:
+    return Laboratory(squashfs_with_curl, tmp_path / "state" / "activity", f"{abs(hash(str(tmp_path))):x}")
