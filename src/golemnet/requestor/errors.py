@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from golemnet.errors import GolemError
+from golemnet.requestor.tasks import Attempt
 
 
 class RunTimeout(GolemError, TimeoutError):
@@ -14,7 +17,11 @@ class BudgetExhausted(GolemError):
 
 
 class TaskFailed(GolemError):
-    """A task was tried as often as is allowed."""
+    """A task was tried as often as is allowed; ``attempts`` say where, and what became of each."""
+
+    def __init__(self, what: str, *, attempts: Sequence[Attempt] = (), **more: str) -> None:
+        self.attempts = attempts
+        super().__init__(what, **more)
 
 
 class WorkerFailed(GolemError):

@@ -76,6 +76,14 @@ class TaskAccepted(Event, frozen=True):
     seconds: float
 
 
+class TaskDoubled(Event, frozen=True):
+    """A task takes so long at a provider that another one tries it as well; the first result counts."""
+
+    data: str
+    provider_name: str
+    seconds: float
+
+
 class TaskRecalled(Event, frozen=True):
     """A task was done before its run was killed, and is not done again."""
 

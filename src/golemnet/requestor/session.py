@@ -75,16 +75,35 @@ class Session:
             CommandFailed: a command of it has failed.
             TimeoutError: it took longer than the work's own timeout.
         """
-        timeout_s = None if work.timeout is None else work.timeout.total_seconds()
         prepared = await prepare(work.steps, self._files)
-        begin = [] if self._is_begun else BEGIN
-        self._is_begun = True
+        commands = prepared.commands
+        begin: list[Command] = []
+        if not self._is_begun:
+            self._is_begun = True
+            # a limit is for the work: how long it takes to fetch an image is not the script's fault
+            begin = BEGIN if work.timeout is None else await self._begin()
         try:
-            async with asyncio.timeout(timeout_s):
-                return (await self._run([*begin, *prepared.commands]))[len(begin) :]
+            results = await self._bounded(work, [*begin, *commands])
         finally:
             for url in prepared.urls:
                 await self._files.close(url)
+        own = results[len(begin) :]
+        return [msgspec.structs.replace(each, index=each.index - len(begin)) for each in own]
+
+    async def _begin(self) -> list[Command]:
+        await self._run(BEGIN)
+        return []
+
+    async def _bounded(self, work: Work, commands: list[Command]) -> list[CommandResult]:
+        timeout_s = None if work.timeout is None else work.timeout.total_seconds()
+        async with asyncio.timeout(timeout_s) as limit:
+            if work.leash is None:
+                return await self._run(commands)
+            work.leash.limit = limit
+            try:
+                return await self._run(commands)
+            finally:
+                work.leash.limit = None
 
     async def close(self) -> None:
         """End activity and agreement; the provider sends its invoice then."""

@@ -21,6 +21,7 @@ from golemnet.requestor.events import (
     RunEnded,
     RunStarted,
     TaskAccepted,
+    TaskDoubled,
     TaskRecalled,
     TaskRetried,
     TaskStarted,
@@ -49,7 +50,7 @@ def describe(event: Event) -> tuple[str, str, str] | None:
         case AgreementFailed():
             return QUIET, event.provider_name, f"no agreement: {event.reason}"
         case _:
-            return _describe_work(event) or _describe_money(event)
+            return _describe_work(event) or _describe_odd(event) or _describe_money(event)
 
 
 def _describe_work(event: Event) -> tuple[str, str, str] | None:
@@ -60,18 +61,27 @@ def _describe_work(event: Event) -> tuple[str, str, str] | None:
             return PLAIN, event.provider_name, f"begins task {event.data}"
         case TaskAccepted():
             return GOOD, event.provider_name, f"task {event.data} is done in {event.seconds:.1f} s"
-        case TaskRecalled():
-            return QUIET, "journal", f"task {event.data} was done before"
         case TaskRetried():
             return BAD, event.provider_name, f"task {event.data} failed: {event.problem}"
         case WorkerEnded():
             return BAD, event.provider_name, f"worker ended without a task: {event.problem}"
         case ProviderGone():
             return BAD, event.provider_name, f"lost: {event.problem}"
-        case ProviderDisagreed():
-            return BAD, event.provider_name, f"{event.data}: {event.result}, but others have {event.others}"
         case WorkerSaid():
             return PLAIN, event.provider_name, event.text
+        case _:
+            return None
+
+
+def _describe_odd(event: Event) -> tuple[str, str, str] | None:
+    match event:
+        case ProviderDisagreed():
+            return BAD, event.provider_name, f"{event.data}: {event.result}, but others have {event.others}"
+        case TaskDoubled():
+            late = f"task {event.data} takes {event.seconds:.1f} s; another provider tries it as well"
+            return QUIET, event.provider_name, late
+        case TaskRecalled():
+            return QUIET, "journal", f"task {event.data} was done before"
         case _:
             return None
 

@@ -54,6 +54,7 @@ class TaskQueue:
         self.elsewhere: Callable[[Collection[str]], bool] = _nobody_else
         self._changed = asyncio.Event()
         self._barren: list[Attempt] = []
+        self._is_frozen = False
         self.failure: GolemError | None = None
 
     @property
@@ -78,6 +79,8 @@ class TaskQueue:
 
     def has_waiting(self, coming: int = 0) -> bool:
         """Whether a further worker would find work, besides ``coming`` ones that will take a task each."""
+        if self._is_frozen:
+            return False
         if not self._again and not self._exhausted:
             self._read_ahead()
         return self.failure is None and (not self._exhausted or len(self._again) > coming)
@@ -91,6 +94,17 @@ class TaskQueue:
         """No more will be added."""
         self._is_open = False
         self._changed.set()
+
+    def freeze(self) -> None:
+        """Nothing more is handed out; what is being worked on goes on."""
+        self._is_frozen = True
+        self._changed.set()
+
+    async def wait_still(self) -> None:
+        """Return when nothing is being worked on."""
+        while self._running:
+            self._changed.clear()
+            await self._changed.wait()
 
     def forget(self, task: AnyTask) -> None:
         """Nobody wants to know about a task any more: it is not begun."""
@@ -113,6 +127,7 @@ class TaskQueue:
 
     def more(self, provider_id: str, count: int, alike: Callable[[AnyTask], bool]) -> list[AnyTask]:
         """Up to ``count`` further tasks for a provider, those of the waiting that are ``alike``, at once."""
+        count = 0 if self._is_frozen else count
         chosen: list[AnyTask] = []
         rest: list[AnyTask] = []
         for task in self._again:
@@ -214,6 +229,8 @@ class TaskQueue:
         self._changed.set()
 
     def _next(self, provider_id: str) -> AnyTask | None:
+        if self._is_frozen:
+            return None
         if not self._again:
             self._read_ahead()
         for position, task in enumerate(self._again):
@@ -266,6 +283,7 @@ def task_failed(task: AnyTask) -> TaskFailed:
     """The error that ends a run, with what each attempt came to."""
     return TaskFailed(
         f"The task {task.data!r} failed {len(task.attempts)} times.",
+        attempts=tuple(task.attempts),
         why=_told(task.attempts),
         next_step="Mend the command or its input; providers that failed it are named above.",
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Callable, Sequence
 from datetime import timedelta
@@ -14,11 +15,24 @@ from golemnet.errors import GolemError
 from golemnet.requestor.steps import DownloadFile, Run, SendBytes, SendFile, Step, json_bytes
 
 
+class Leash:
+    """Lets somebody else end a batch: to the worker it looks as if its time were over."""
+
+    def __init__(self) -> None:
+        self.limit: asyncio.Timeout | None = None
+
+    def pull(self) -> None:
+        """End the batch, if it is being executed."""
+        if self.limit is not None and not self.limit.expired():
+            self.limit.reschedule(asyncio.get_running_loop().time())
+
+
 class Work(msgspec.Struct, frozen=True):
-    """A committed batch; ``timeout`` bounds its execution."""
+    """A committed batch; ``timeout`` bounds its execution, and whoever has its ``leash`` can end it."""
 
     steps: Sequence[Step]
     timeout: timedelta | None = None
+    leash: Leash | None = None
 
 
 class WorkContext:

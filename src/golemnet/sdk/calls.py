@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -15,12 +16,16 @@ from golemnet.requestor.worker import Tasks
 
 
 class Call(msgspec.Struct, frozen=True):
-    """What a task of the engine is about. ``verify`` is asked whether (item, result) is right."""
+    """What a task of the engine is about. ``verify`` is asked whether (item, result) is right.
+
+    A provider that takes longer than ``timeout_s`` has failed it.
+    """
 
     kind: Kind
     item: Any
     payload: str | Sequence[Path]
     verify: Callable[[Any, Any], Any] | None = None
+    timeout_s: float | None = None
 
     def __repr__(self) -> str:
         return self.kind.shown(self.item)
@@ -38,6 +43,11 @@ class Outcome(msgspec.Struct, frozen=True):
 
 class Bundle(Protocol):
     """Some calls that are done in one batch, as a sequence of works, each after the results of the last."""
+
+    @property
+    def tasks(self) -> Sequence[AnyTask]:
+        """The calls."""
+        ...
 
     def begin(self) -> Work:
         """What is to be done first."""
@@ -63,6 +73,10 @@ class Kind(Protocol):
 
     def bundle(self, first: AnyTask, tasks: Tasks, at: Station) -> Bundle:
         """The first task, and further ones of the same kind if it makes sense to take them with it."""
+        ...
+
+    def is_light(self, call: Call) -> bool:
+        """Whether it may share a batch with others."""
         ...
 
     def identity(self, call: Call) -> bytes | None:
@@ -94,6 +108,17 @@ class Station(msgspec.Struct):
         known = self.seconds.get(kind.name, seconds)
         self.seconds[kind.name] = (known + seconds) / 2
 
+    def with_more(self, first: AnyTask, tasks: Tasks, most: int, target_s: float) -> list[AnyTask]:
+        """Calls of one kind that take about ``target_s`` together; what has failed before goes alone."""
+        kind = first.data.kind
+        if first.attempts:
+            return [first]
+
+        def is_alike(task: AnyTask) -> bool:
+            return task.data.kind is kind and not task.attempts and kind.is_light(task.data)
+
+        return [first, *tasks.more(self.count(kind, most, target_s) - 1, is_alike)]
+
     def count(self, kind: Kind, most: int, target_s: float) -> int:
         """How many calls to take at once; one as long as nothing is known."""
         seconds = self.seconds.get(kind.name)
@@ -108,6 +133,14 @@ class Station(msgspec.Struct):
             task.reject_task(problem)
             return
         task.accept_task(Outcome(value, error, seconds, self.provider_id, self.provider_name))
+
+
+def limit_of(tasks: Sequence[AnyTask], others_s: float) -> timedelta | None:
+    """How long a bundle may take: the longest that one call may, and ``others_s`` for those before it."""
+    limits = [task.data.timeout_s for task in tasks]
+    if any(each is None for each in limits):
+        return None
+    return timedelta(seconds=max(limits) + (others_s if len(tasks) > 1 else 0.0))
 
 
 def _objection(call: Call, value: Any) -> str:

@@ -19,7 +19,7 @@ from golemnet.requestor.steps import DownloadFile, Run, SendFile, Step
 from golemnet.requestor.task_queue import AnyTask
 from golemnet.requestor.work_context import Work
 from golemnet.requestor.worker import Tasks
-from golemnet.sdk.calls import Call, Station
+from golemnet.sdk.calls import Call, Station, limit_of
 from golemnet.sdk.errors import CannotTravel, ShellFailed
 from golemnet.sdk.identity import value_identity
 from golemnet.sdk.reading import read
@@ -102,8 +102,11 @@ class CommandKind:
 
     def bundle(self, first: AnyTask, tasks: Tasks, at: Station) -> CommandBundle:
         """Short commands share a batch."""
-        more = tasks.more(at.count(self, MAX_BUNDLE, BUNDLE_S) - 1, lambda task: task.data.kind is self)
-        return CommandBundle(self, [first, *more], at)
+        return CommandBundle(self, at.with_more(first, tasks, MAX_BUNDLE, BUNDLE_S), at)
+
+    def is_light(self, call: Call) -> bool:
+        """How long files take is part of what was learnt."""
+        return True
 
 
 class OneCommand(CommandKind):
@@ -119,7 +122,7 @@ class CommandBundle:
 
     def __init__(self, kind: CommandKind, tasks: list[AnyTask], at: Station) -> None:
         self._kind = kind
-        self._tasks = tasks
+        self.tasks = tasks
         self._at = at
         self._folders = [kind.next_folder() for _ in tasks]
         self._found: list[Finished] = []
@@ -130,23 +133,23 @@ class CommandBundle:
         self._began = time.monotonic()
         steps: list[Step] = []
         self._runs: list[int] = []
-        for task, folder in zip(self._tasks, self._folders, strict=True):
+        for task, folder in zip(self.tasks, self._folders, strict=True):
             call: Call = task.data
             steps += [SendFile(Path(path), f"{folder}/{Path(path).name}") for path in call.payload]
             arguments = ("-c", _SCRIPT, "sh", folder, self._kind.command(call.item), *self._at.litter)
             self._at.litter.clear()
             self._runs.append(len(steps))
             steps.append(Run("/bin/sh", arguments, {}, MAX_OUTPUT_BYTES))
-        return Work(steps)
+        return Work(steps, limit_of(self.tasks, 2 * BUNDLE_S))
 
     def go_on(self, results: Sequence[CommandResult]) -> Work | None:
         """Fetch what was made, then judge."""
         if self._found:
             return self._judge()
-        self._seconds = (time.monotonic() - self._began) / len(self._tasks)
+        self._seconds = (time.monotonic() - self._began) / len(self.tasks)
         self._at.learn(self._kind, self._seconds)
         self._found = [
-            self._read(task.data, results[run]) for task, run in zip(self._tasks, self._runs, strict=True)
+            self._read(task.data, results[run]) for task, run in zip(self.tasks, self._runs, strict=True)
         ]
         steps: list[Step] = []
         for found, folder in zip(self._found, self._folders, strict=True):
@@ -162,7 +165,7 @@ class CommandBundle:
 
     def _judge(self) -> None:
         self._at.litter += self._folders
-        for task, found in zip(self._tasks, self._found, strict=True):
+        for task, found in zip(self.tasks, self._found, strict=True):
             error = None if found.status == 0 else _failure(found)
             self._at.judge(task, found, error, self._seconds)
 

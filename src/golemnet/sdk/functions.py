@@ -15,7 +15,7 @@ from golemnet.requestor.steps import DownloadFile, Run, SendBytes, Step
 from golemnet.requestor.task_queue import AnyTask
 from golemnet.requestor.work_context import Work
 from golemnet.requestor.worker import Tasks
-from golemnet.sdk.calls import Call, Station
+from golemnet.sdk.calls import Call, Station, limit_of
 from golemnet.sdk.errors import CannotTravel, RemoteError, RemoteTraceback, WrongPython
 from golemnet.sdk.identity import value_identity
 from golemnet.sdk.packing import HERE, Function, program
@@ -33,6 +33,7 @@ MAX_INLINE = 60_000
 MAX_OUTPUT_BYTES = 512 * 1024
 MORE = "more"
 MAX_SHOWN = 60
+MAX_LOG = 4000
 
 
 class FunctionKind:
@@ -55,11 +56,11 @@ class FunctionKind:
 
     def bundle(self, first: AnyTask, tasks: Tasks, at: Station) -> FunctionBundle:
         """As many as fit into half a second, of those that wait."""
-        more = tasks.more(at.count(self, MAX_BUNDLE, BUNDLE_S) - 1, self._is_alike)
-        return FunctionBundle(self, [first, *more], tasks, at)
+        return FunctionBundle(self, at.with_more(first, tasks, MAX_BUNDLE, BUNDLE_S), tasks, at)
 
-    def _is_alike(self, task: AnyTask) -> bool:
-        return task.data.kind is self and len(task.data.payload) < MAX_INLINE
+    def is_light(self, call: Call) -> bool:
+        """Large arguments go alone."""
+        return len(call.payload) < MAX_INLINE
 
     def identity(self, call: Call) -> bytes | None:
         """By what the function does, and by the arguments."""
@@ -102,7 +103,7 @@ class FunctionBundle:
 
     def __init__(self, kind: FunctionKind, tasks: list[AnyTask], source: Tasks, at: Station) -> None:
         self._kind = kind
-        self._tasks = tasks
+        self.tasks = tasks
         self._source = source
         self._at = at
         self._lines: list[str] = []
@@ -115,13 +116,14 @@ class FunctionBundle:
         for path, content in ((PROGRAM, program()), (function, self._kind.function.content)):
             if path not in self._at.present:
                 steps.append(SendBytes(content, path))
-        calls = "\n".join(str(task.data.payload) for task in self._tasks)
+        calls = "\n".join(str(task.data.payload) for task in self.tasks)
         if len(calls) > MAX_INLINE:
             steps.append(SendBytes(calls.encode(), f"{FOLDER}/calls"))
             calls = f"@{FOLDER}/calls"
         line = 'exec python3 -S "$@"'
         arguments = ("-c", line, "python3", PROGRAM, function, str(CUT_S), HERE, calls)
-        return Work([*steps, Run("/bin/sh", arguments, {}, MAX_OUTPUT_BYTES)])
+        run = Run("/bin/sh", arguments, {}, MAX_OUTPUT_BYTES)
+        return Work([*steps, run], limit_of(self.tasks, CUT_S))
 
     def go_on(self, results: Sequence[CommandResult]) -> Work | None:
         """Fetch what was too much for an output; judge what was done; what was cut off is for others."""
@@ -135,10 +137,10 @@ class FunctionBundle:
                 lines.pop()
                 return self._fetch()
         done = self._judge(lines)
-        for task in reversed(self._tasks[max(done, 1) :]):
+        for task in reversed(self.tasks[max(done, 1) :]):
             self._source.put_back(task)
         if not done:
-            self._tasks[0].reject_task("The provider has sent no result.")
+            self.tasks[0].reject_task("The provider has sent no result.")
         return None
 
     def _fetch(self) -> Work:
@@ -166,23 +168,23 @@ class FunctionBundle:
         lines = error.stdout.splitlines()[1:]
         done = self._judge(lines)
         # whether a call whose line is in the file was done cannot be known
-        unknown = len(self._tasks) if MORE in lines else done + 1
-        for task in reversed(self._tasks[unknown:]):
+        unknown = len(self.tasks) if MORE in lines else done + 1
+        for task in reversed(self.tasks[unknown:]):
             self._source.put_back(task)
-        for task in self._tasks[done:unknown]:
-            task.reject_task(f"It has ended the interpreter. {error.stderr[-300:]}".strip())
+        for task in self.tasks[done:unknown]:
+            task.reject_task(f"It has ended the interpreter. {error.stderr[-MAX_LOG:]}".strip())
 
     def _judge(self, lines: Sequence[str]) -> int:
         """How many calls have an outcome."""
         done = 0
         for line in lines:
             fields = line.split(" ")
-            if len(fields) != 4 or fields[0] != str(done) or done == len(self._tasks):
+            if len(fields) != 4 or fields[0] != str(done) or done == len(self.tasks):
                 break
             seconds = _seconds(fields[1])
             value, error = self._kind.outcome(fields[2], fields[3].split(","))
             self._at.learn(self._kind, seconds)
-            self._at.judge(self._tasks[done], value, error, seconds)
+            self._at.judge(self.tasks[done], value, error, seconds)
             done += 1
         return done
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable, Sequence
 from contextlib import aclosing
 from datetime import timedelta
@@ -21,6 +22,7 @@ from golemnet.sdk.commands import CommandKind, Finished, OneCommand
 from golemnet.sdk.costs import Book, CostReport, Estimate, estimate
 from golemnet.sdk.functions import FunctionKind
 from golemnet.sdk.images import check_python, find_image
+from golemnet.sdk.interrupts import Interrupts
 from golemnet.sdk.journal import Journal
 from golemnet.sdk.options import Options
 from golemnet.sdk.packing import pack_call, pack_function
@@ -97,6 +99,8 @@ class Golem:
         self._pools: dict[tuple[str, int], asyncio.Task[Pool]] = {}
         self._functions: dict[str, FunctionKind] = {}
         self._banned: set[str] = set()
+        self._interrupts = Interrupts(self._drain, self._tell)
+        self._draining: list[asyncio.Task[None]] = []
         self._is_open = False
 
     async def __aenter__(self) -> Self:
@@ -107,6 +111,7 @@ class Golem:
             self._close_journal(has_ended=False)
             raise
         self._is_open = True
+        self._interrupts.listen()
         if self._journal is not None:
             self._journal.reserved(self._buyer.allocation_id)
         if isinstance(self._consume, Notes):
@@ -116,16 +121,19 @@ class Golem:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for opening in self._pools.values():
-            opening.cancel()
+        for task in (*self._pools.values(), *self._draining):
+            task.cancel()
         found = await asyncio.gather(*self._pools.values(), return_exceptions=True)
         await asyncio.gather(*(pool.close() for pool in found if isinstance(pool, Pool)))
         try:
             await self._buyer.__aexit__(kind, error, trace)
         finally:
+            self._interrupts.close()
             self._close_journal(has_ended=error is None)
         if isinstance(self._consume, Notes):
             self._consume.say(ending(self.report()))
+        if self._interrupts.is_stopped and isinstance(error, asyncio.CancelledError):
+            raise KeyboardInterrupt from None
 
     # -- work ----------------------------------------------------------------------------------------------
 
@@ -182,7 +190,14 @@ class Golem:
         """One shell command, with these files in its folder. Raises ShellFailed."""
         kind = OneCommand(command, options.get("output", "."))
         return await self._one(
-            Call(kind, command, [found for file in files for found in kind.files(file)]), options
+            Call(
+                kind,
+                command,
+                [found for file in files for found in kind.files(file)],
+                None,
+                _seconds(options),
+            ),
+            options,
         )
 
     # -- money ---------------------------------------------------------------------------------------------
@@ -223,10 +238,10 @@ class Golem:
     ) -> AsyncGenerator[Any, None]:
         pool = await self._pool(self._image_of(options), options, isinstance(kind, FunctionKind))
         verify, catches = options.get("verify"), options.get("return_exceptions", False)
-        workers = options.get("workers", self._workers)
+        workers, limit_s = options.get("workers", self._workers), _seconds(options)
         stream = Stream(
             items,
-            lambda item: self._start(pool, Call(kind, item, pack(item), verify), options),
+            lambda item: self._start(pool, Call(kind, item, pack(item), verify, limit_s), options),
             options.get("window", max(MIN_WINDOW, WINDOW_PER_WORKER * workers)),
             options.get("ordered", True),
         )
@@ -271,6 +286,8 @@ class Golem:
             )
         workers = options.get("workers", self._workers)
         key = (image, workers)
+        if self._interrupts.count:
+            raise KeyboardInterrupt
         if key not in self._pools or _has_failed(self._pools[key]):
             self._pools[key] = asyncio.create_task(self._open_pool(image, workers, needs_python))
         return await asyncio.shield(self._pools[key])
@@ -280,7 +297,14 @@ class Golem:
         if needs_python:
             check_python(image, name)
         market = await self._buyer.demand(image)
-        return Pool(self._buyer, market, workers, self._banned, self._book.note)
+        return Pool(self._buyer, market, workers, self._banned, self._book.note, self._hear)
+
+    def _drain(self) -> bool:
+        """Ctrl-C: finish what is running; whether anything is."""
+        pools = [each.result() for each in self._pools.values() if _is_there(each)]
+        busy = [pool for pool in pools if pool.is_busy]
+        self._draining = [asyncio.create_task(pool.drain(KeyboardInterrupt())) for pool in busy]
+        return bool(busy)
 
     def _open_journal(self) -> None:
         if self._name is not None:
@@ -305,9 +329,18 @@ class Golem:
             self._journal.hear(event)
         self._consume(event)
 
+    def _tell(self, text: str) -> None:
+        """A line for people, also where there is no terminal."""
+        print(text, file=sys.stderr, flush=True)
+
     def _say(self, text: str) -> None:
         if isinstance(self._consume, Notes):
             self._consume.say(text)
+
+
+def _seconds(options: Options) -> float | None:
+    timeout = options.get("timeout")
+    return None if timeout is None else timeout.total_seconds()
 
 
 def _has_failed(task: asyncio.Task[Pool]) -> bool:
@@ -316,9 +349,14 @@ def _has_failed(task: asyncio.Task[Pool]) -> bool:
     )
 
 
+def _is_there(task: asyncio.Task[Pool]) -> bool:
+    return task.done() and not task.cancelled() and task.exception() is None
+
+
 def _error(future: asyncio.Future[Outcome]) -> BaseException | None:
-    """What a call has raised, there or on its way."""
-    return future.exception() or future.result().error
+    """What a call has raised, there or on its way. What ends the program is none of that."""
+    error = future.exception() or future.result().error
+    return error if isinstance(error, Exception) else None
 
 
 def _strategy(max_price: float | Decimal | None) -> MarketStrategy:

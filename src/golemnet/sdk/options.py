@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any, TypedDict
 
 
@@ -15,6 +16,7 @@ class Options(TypedDict, total=False):
         workers: machines at once, for this image.
         retries: how often an item goes to another machine when one is lost, or when ``verify`` refuses.
         ordered: results in the order of the items (the default); else as they are done.
+        timeout: how long a call may take on one machine; after that another one gets it.
         verify: called with (item, result); a false value or an exception sends the item elsewhere.
         replicas: each item goes to so many different providers, until so many results are the same.
         agree: whether two results are the same; by default ``==``.
@@ -27,6 +29,7 @@ class Options(TypedDict, total=False):
     workers: int
     retries: int
     ordered: bool
+    timeout: timedelta
     verify: Callable[[Any, Any], Any] | None
     replicas: int
     agree: Callable[[Any, Any], bool] | None

@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
 from typing import Any
+
+import msgspec
 
 from golemnet.errors import GolemError
 from golemnet.requestor.buyer import Buyer
 from golemnet.requestor.errors import CommandFailed, TaskFailed
+from golemnet.requestor.events import Consumer, TaskDoubled
 from golemnet.requestor.market import Market
 from golemnet.requestor.session import CommandResult
 from golemnet.requestor.task_queue import AnyTask, TaskQueue
-from golemnet.requestor.tasks import Task
-from golemnet.requestor.work_context import Work, WorkContext
-from golemnet.requestor.worker import Tasks
+from golemnet.requestor.tasks import Task, TaskStatus
+from golemnet.requestor.work_context import Leash, Work, WorkContext
+from golemnet.requestor.worker import STOPPED, Tasks
 from golemnet.sdk.calls import Call, Outcome, Station
+from golemnet.sdk.speculation import LEAST_S, Flight, Pace
 
 # An idle provider is kept for the next map for a while; its time costs money.
 PATIENCE_S = 5.0
 LOOK_S = 1.0
+WATCH_S = 0.25
 
 Answer = asyncio.Future[Outcome]
 
@@ -33,6 +39,7 @@ class Pool:
         workers: at most so many at once.
         banned: providers that get no more work.
         done: hears of each outcome.
+        emit: hears of what is tried twice.
     """
 
     def __init__(
@@ -42,17 +49,24 @@ class Pool:
         workers: int,
         banned: set[str],
         done: Callable[[Call, Outcome], None],
+        emit: Consumer,
     ) -> None:
         self._buyer = buyer
         self._workers = workers
         self._done = done
+        self._emit = emit
         self._answers: dict[int, tuple[AnyTask, Answer]] = {}
+        self._twins: dict[int, AnyTask] = {}
+        self._firsts: dict[int, AnyTask] = {}
+        self._flights: dict[int, Flight] = {}
+        self._pace = Pace()
         self.market = market
         self.banned = banned
-        self.failure: Exception | None = None
+        self.failure: BaseException | None = None
         self._queue = TaskQueue(is_open=True, patience_s=PATIENCE_S, on_failed=self._failed, banned=banned)
         self._run = buyer.start(market, self._work, self._queue, workers)
         self._dispatching = asyncio.create_task(self._dispatch())
+        self._watching = asyncio.create_task(self._watch())
 
     def submit(self, call: Call, attempts: int, barred: set[str] | None = None) -> Answer:
         """The future outcome of a call; cancelling it lets the call be forgotten if it is not begun.
@@ -72,9 +86,24 @@ class Pool:
         self._queue.add(task)
         return answer
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether somebody waits for an answer."""
+        return bool(self._answers)
+
+    async def drain(self, end: BaseException) -> None:
+        """Begin with nothing more; when what was begun is done, all the rest ends with ``end``."""
+        self._queue.freeze()
+        await self._queue.wait_still()
+        self.failure = end
+        for task, answer in list(self._answers.values()):
+            if not answer.done() and not _is_done(task) and not _is_done(self._twins.get(id(task))):
+                answer.set_exception(end)
+
     async def close(self) -> None:
         """End all workers; calls that are not done are cancelled."""
         self._dispatching.cancel()
+        self._watching.cancel()
         await self._buyer.stop(self._run)
         for _, answer in list(self._answers.values()):
             answer.cancel()
@@ -90,11 +119,13 @@ class Pool:
         await self._buyer.stop(self._run)
 
     def _deliver(self, task: AnyTask) -> None:
-        self._buyer.accepted += 1
         outcome: Outcome = task.result  # pyright: ignore[reportAssignmentType]
-        self._done(task.data, outcome)
-        _, answer = self._answers.get(id(task), (None, None))
+        first = self._firsts.get(id(task), task)
+        _, answer = self._answers.get(id(first), (None, None))
+        self._pace.note(task.data.kind.name, outcome.seconds)
         if answer is not None and not answer.done():
+            self._buyer.accepted += 1
+            self._done(task.data, outcome)
             answer.set_result(outcome)
 
     def _failed(self, task: AnyTask, error: TaskFailed) -> None:
@@ -102,15 +133,53 @@ class Pool:
         if answer is not None and not answer.done():
             answer.set_exception(error)
 
-    def _fail(self, error: Exception) -> None:
+    def _fail(self, error: BaseException) -> None:
         self.failure = self.failure or error
         for _, answer in list(self._answers.values()):
             if not answer.done():
                 answer.set_exception(self.failure)
 
     def _drop(self, task: AnyTask) -> None:
+        """Nobody waits for a call any more: neither it nor its twin need be done."""
         self._answers.pop(id(task), None)
-        self._queue.forget(task)
+        twin = self._twins.pop(id(task), None)
+        self._firsts.pop(id(twin), None)
+        for each in (task, twin):
+            if each is not None:
+                self._queue.forget(each)
+                each.reject_task(STOPPED, retry=False)
+
+    async def _watch(self) -> None:
+        """Have other machines try what takes too long, while they have nothing else to do."""
+        while True:
+            await asyncio.sleep(WATCH_S)
+            now = time.monotonic()
+            for flight in self._flights.values():
+                if flight.is_vain and now - flight.began > LEAST_S:
+                    flight.leash.pull()
+            if not self._queue.waiting:
+                self._double_one(now)
+
+    def _double_one(self, now: float) -> None:
+        for flight, task in self._pace.slow(list(self._flights.values()), now):
+            is_first = id(task) not in self._twins and id(task) not in self._firsts
+            if is_first and self._has_another(flight):
+                barred = task.barred if task.is_barring else {flight.provider_id}
+                twin: AnyTask = Task(task.data, max_attempts=1, barred=barred)
+                self._twins[id(task)], self._firsts[id(twin)] = twin, task
+                self._emit(
+                    TaskDoubled(
+                        data=repr(task.data), provider_name=task.provider_name, seconds=now - flight.began
+                    )
+                )
+                self._queue.add(twin)
+                return
+
+    def _has_another(self, flight: Flight) -> bool:
+        """Whether a provider that has nothing to do could take a call of this flight."""
+        others = {flight.provider_id}
+        is_free = len(self._flights) < self._workers
+        return is_free and (self._queue.here(others) or self._queue.elsewhere(others))
 
     def _fair(self) -> int:
         """Half of an equal share: who is faster comes back sooner."""
@@ -121,15 +190,26 @@ class Pool:
         at = Station(ctx.provider_id, ctx.provider_name, ctx.log, self._fair)
         async for task in tasks:
             bundle = task.data.kind.bundle(task, tasks, at)
-            work = bundle.begin()
-            while work is not None:
-                try:
-                    results: list[CommandResult] = yield work  # pyright: ignore[reportAssignmentType]
-                except (CommandFailed, TimeoutError) as error:
-                    bundle.failed(error)
-                    work = None
-                else:
-                    work = bundle.go_on(results)
+            flight = Flight(ctx.provider_id, bundle.tasks, time.monotonic(), Leash())
+            self._flights[id(flight)] = flight
+            try:
+                work = bundle.begin()
+                while work is not None:
+                    work = msgspec.structs.replace(work, leash=flight.leash)
+                    try:
+                        results: list[CommandResult] = yield work  # pyright: ignore[reportAssignmentType]
+                    except (CommandFailed, TimeoutError) as error:
+                        bundle.failed(error)
+                        work = None
+                    else:
+                        work = bundle.go_on(results)
+            finally:
+                del self._flights[id(flight)]
+
+
+def _is_done(task: AnyTask | None) -> bool:
+    """Whether its outcome is there, or on its way."""
+    return task is not None and task.status is TaskStatus.ACCEPTED
 
 
 def value_of(outcome: Outcome) -> Any:
