@@ -23,7 +23,7 @@ from golemnet.daemon.payment.messages import (
 from golemnet.daemon.payment.states import Event, State
 from golemnet.daemon.payment.store import DEBIT_NOTE, INVOICE, PROVIDER, Claim
 from golemnet.daemon.payment.terms import Deals, Terms, terms_of
-from golemnet.daemon.payment.tidings import CLAIMS, Tidings
+from golemnet.daemon.payment.tidings import Tidings, claims_of
 from golemnet.database.database import Database
 from golemnet.model.money import parse_amount
 from golemnet.model.node_id import NodeId
@@ -104,27 +104,30 @@ class IssuedClaims:
             Conflict: the requestor has refused it, with its reason.
         """
 
-        def write(connection: Connection) -> None:
+        def write(connection: Connection) -> Claim:
             claim = self._own(connection, kind, claim_id)
             if claim.state == State.ISSUED:
                 self._tidings.tell(connection, claim.recipient_id, CLAIM, claim.id, claim.signed)
+            return claim
 
-        await self._database.write(write, durable=True)
-        claim = await self._await_delivery(kind, claim_id, timeout_s)
+        claim = await self._database.write(write, durable=True)
+        claim = await self._await_delivery(claim, timeout_s)
         if claim.state == State.REJECTED:
             raise Conflict(f"The requestor has refused it: {(claim.rejection or {}).get('message', '')}")
 
-    async def _await_delivery(self, kind: str, claim_id: str, timeout_s: float) -> Claim:
+    async def _await_delivery(self, sent: Claim, timeout_s: float) -> Claim:
         async def look() -> Claim | None:
-            claim = await self._database.read(lambda connection: claim_store.get(connection, kind, claim_id))
+            claim = await self._database.read(
+                lambda connection: claim_store.get(connection, sent.kind, sent.id)
+            )
             return None if claim.state == State.ISSUED else claim
 
-        claim = await self._tidings.signal.poll(CLAIMS, look, timeout_s)
+        claim = await self._tidings.signal.poll(claims_of(sent.agreement_id), look, timeout_s)
         if claim is None:
             raise GatewayTimeout(
                 "The requestor has not taken the claim in time.",
                 next_step="It is sent as soon as the requestor's node is there.",
-                id=claim_id,
+                id=sent.id,
             )
         return claim
 
@@ -139,14 +142,14 @@ class IssuedClaims:
         claim = await self._database.read(lambda connection: self._own(connection, kind, claim_id))
         if claim.state == State.ISSUED:
             await self._cancel_behind_it(claim)
-            claim = await self._await_delivery(kind, claim_id, timeout_s)
+            claim = await self._await_delivery(claim, timeout_s)
         if claim.state in (State.RECEIVED, State.REJECTED):
             await self._ask_to_cancel(claim, timeout_s)
         now = self._clock.now()
 
         def write(connection: Connection) -> None:
             claim_store.take_step(connection, self._own(connection, kind, claim_id), Event.CANCELLED, now)
-            self._tidings.wake(connection, CLAIMS)
+            self._tidings.wake_claims(connection, [claim.agreement_id])
 
         await self._database.write(write)
 

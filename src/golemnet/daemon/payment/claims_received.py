@@ -21,7 +21,7 @@ from golemnet.daemon.payment.messages import (
 from golemnet.daemon.payment.settlement import settle
 from golemnet.daemon.payment.states import Event, State
 from golemnet.daemon.payment.store import REQUESTOR, AllocationRecord, Claim, Order
-from golemnet.daemon.payment.tidings import CLAIMS, ORDERS, Tidings
+from golemnet.daemon.payment.tidings import ORDERS, Tidings
 from golemnet.database.database import Database
 from golemnet.model.money import parse_amount
 from golemnet.rest.errors import BadRequest, Forbidden
@@ -116,7 +116,7 @@ class ReceivedClaims:
 
     def _say(self, connection: Connection, claim: Claim, method: str, body: bytes) -> None:
         self._tidings.tell(connection, claim.issuer_id, method, claim.id, body)
-        self._tidings.wake(connection, CLAIMS)
+        self._tidings.wake_claims(connection, [claim.agreement_id])
 
 
 def rejection_shown(body: RejectionBody) -> dict[str, str]:

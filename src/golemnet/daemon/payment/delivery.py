@@ -11,7 +11,7 @@ from golemnet.clock import Clock
 from golemnet.daemon.payment import claim_store
 from golemnet.daemon.payment.messages import CANCEL, CLAIM, REFUSED, Tell, unpack
 from golemnet.daemon.payment.states import STEPS, Event, State
-from golemnet.daemon.payment.tidings import CLAIMS, Tidings
+from golemnet.daemon.payment.tidings import Tidings
 from golemnet.database.database import Database
 from golemnet.database.outbox import Undeliverable
 from golemnet.model.node_id import NodeId
@@ -71,6 +71,6 @@ class Delivery:
             claim = claim_store.find(connection, claim_id)
             if claim is not None and (State(claim.state), event) in STEPS:  # else it was decided meanwhile
                 claim_store.take_step(connection, claim, event, now, rejection=rejection)
-                self._tidings.wake(connection, CLAIMS)
+                self._tidings.wake_claims(connection, [claim.agreement_id])
 
         await self._database.write(write)

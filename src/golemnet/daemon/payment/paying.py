@@ -25,7 +25,7 @@ from golemnet.daemon.payment import allocation_store, order_store
 from golemnet.daemon.payment.messages import PAYMENT, PAYMENT_DOCUMENT, PartBody, PaymentBody
 from golemnet.daemon.payment.settlement import settle
 from golemnet.daemon.payment.store import REQUESTOR, Order, Part, PaymentRecord
-from golemnet.daemon.payment.tidings import CLAIMS, ORDERS, PAYMENTS, Tidings
+from golemnet.daemon.payment.tidings import ORDERS, PAYMENTS, Tidings
 from golemnet.daemon.payment.wallet import Wallet
 from golemnet.database.database import Database
 from golemnet.model.money import add_up, to_wei
@@ -100,10 +100,11 @@ class Paying:
             for (payee_id, payee_addr, platform), group in _by_payee(orders).items():
                 payment_id = str(uuid.uuid5(uuid.UUID(batch_id), f"{payee_id} {payee_addr} {platform}"))
                 self._add_payment(connection, payment_id, group, transaction_hash, now)
-            for agreement_id in {order.agreement_id for order in orders}:
+            agreement_ids = {order.agreement_id for order in orders}
+            for agreement_id in agreement_ids:
                 settle(connection, agreement_id, now)
             self._tidings.wake(connection, PAYMENTS)
-            self._tidings.wake(connection, CLAIMS)
+            self._tidings.wake_claims(connection, agreement_ids)
 
         await self._database.write(write, durable=True)
 

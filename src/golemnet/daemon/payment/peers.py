@@ -34,7 +34,7 @@ from golemnet.daemon.payment.settlement import settle
 from golemnet.daemon.payment.states import Event, IllegalStep, State
 from golemnet.daemon.payment.store import PROVIDER, REQUESTOR, Claim
 from golemnet.daemon.payment.terms import Deals, Terms, terms_of
-from golemnet.daemon.payment.tidings import CLAIMS, Tidings
+from golemnet.daemon.payment.tidings import Tidings
 from golemnet.daemon.payment.verification import Refused, check_claim
 from golemnet.database.database import Database
 from golemnet.model.documents import open_signed
@@ -93,7 +93,7 @@ class ClaimPeers:
             signed=signed,
         )
         claim_store.add(connection, claim, now)
-        self._tidings.wake(connection, CLAIMS)
+        self._tidings.wake_claims(connection, [claim.agreement_id])
 
     async def on_acceptance(self, caller: NodeId, data: bytes) -> bytes:
         """The requestor promises to pay a claim of ours."""
@@ -106,7 +106,7 @@ class ClaimPeers:
                 raise Refused(f"Refused: the claim is for {claim.amount:f} GLM.")
             claim_store.take_step(connection, claim, Event.ACCEPTED, now)
             settle(connection, claim.agreement_id, now)
-            self._tidings.wake(connection, CLAIMS)
+            self._tidings.wake_claims(connection, [claim.agreement_id])
 
         with refusing():
             await self._database.write(write, durable=True)
@@ -121,7 +121,7 @@ class ClaimPeers:
             claim = _issued_to(connection, body.claim_id, caller)
             shown = rejection_shown(body)
             claim_store.take_step(connection, claim, Event.REJECTED, now, rejection=shown)
-            self._tidings.wake(connection, CLAIMS)
+            self._tidings.wake_claims(connection, [claim.agreement_id])
 
         with refusing():
             await self._database.write(write)
@@ -139,7 +139,7 @@ class ClaimPeers:
             if claim.issuer_id != caller or claim.role != REQUESTOR:
                 raise Refused("Refused: another node has issued the claim.")
             claim_store.take_step(connection, claim, Event.CANCELLED, now)
-            self._tidings.wake(connection, CLAIMS)
+            self._tidings.wake_claims(connection, [claim.agreement_id])
 
         with refusing():
             await self._database.write(write)

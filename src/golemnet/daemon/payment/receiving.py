@@ -18,7 +18,7 @@ from golemnet.daemon.payment.peers import opened, refusing, terms_for
 from golemnet.daemon.payment.settlement import settle
 from golemnet.daemon.payment.store import PROVIDER, Part
 from golemnet.daemon.payment.terms import Deals
-from golemnet.daemon.payment.tidings import CLAIMS, PAYMENTS, Tidings
+from golemnet.daemon.payment.tidings import PAYMENTS, Tidings
 from golemnet.daemon.payment.verification import check_payment, check_receipt
 from golemnet.daemon.payment.wallet import Wallet
 from golemnet.database.database import Database
@@ -97,7 +97,8 @@ class Receiving:
         # Our own time of its arrival: programs ask for what came after the last one that they know.
         payment = msgspec.structs.replace(payment_record(body, PROVIDER, signed), timestamp=now)
         order_store.add_payment(connection, payment, parts)
-        for agreement_id in {part.agreement_id for part in parts}:
+        agreement_ids = {part.agreement_id for part in parts}
+        for agreement_id in agreement_ids:
             settle(connection, agreement_id, now)
         self._tidings.wake(connection, PAYMENTS)
-        self._tidings.wake(connection, CLAIMS)
+        self._tidings.wake_claims(connection, agreement_ids)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import timedelta
+from functools import partial
 
 import msgspec
 from sqlalchemy import Connection
@@ -26,8 +28,16 @@ PAYMENTS = "payments"
 PATIENCE = timedelta(days=30)
 
 
+def claims_of(agreement_id: str) -> str:
+    """The topic of the claims of one agreement: thousands may wait at once, each for its own."""
+    return f"{CLAIMS} of {agreement_id}"
+
+
 class Tidings:
-    """Signs documents and stores them as effects; ``signal`` wakes by CLAIMS, ORDERS and PAYMENTS."""
+    """Signs documents and stores them as effects.
+
+    ``signal`` wakes by CLAIMS, ORDERS and PAYMENTS, and by ``claims_of(agreement)`` who waits for one deal.
+    """
 
     def __init__(self, clock: Clock, key: NodeKey, outbox: Outbox) -> None:
         self.signal: Signal[str] = Signal()
@@ -51,9 +61,14 @@ class Tidings:
         """Have the batch paid once the write is committed; tried without an end."""
         self._outbox.put(connection, BATCH, batch_id, b"")
 
-    def wake(self, connection: Connection, topic: str) -> None:
-        """Wake those who wait for ``topic`` once the write is committed."""
-        after_commit(connection, lambda: self.signal.fire(topic))
+    def wake(self, connection: Connection, *topics: str) -> None:
+        """Wake those who wait for one of ``topics`` once the write is committed."""
+        for topic in topics:
+            after_commit(connection, partial(self.signal.fire, topic))
+
+    def wake_claims(self, connection: Connection, agreement_ids: Iterable[str]) -> None:
+        """Wake those who wait for claims of these agreements, or for any."""
+        self.wake(connection, CLAIMS, *map(claims_of, agreement_ids))
 
     async def retry(self, node: str) -> None:
         """The node is back: say at once what waited for it."""
