@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from golemnet.daemon.market.book_digest import BUCKETS
 from golemnet.daemon.market.messages import (
+    BUSY,
     GET,
     LIST,
     MAX_FETCHED,
     MAX_LISTED,
     SUMMARY,
+    Comparison,
     ListFrom,
     Listing,
     OfferIds,
@@ -19,8 +22,13 @@ from golemnet.daemon.market.messages import (
 from golemnet.daemon.market.offer_book import OfferBook
 from golemnet.model.documents import Signed
 from golemnet.model.node_id import NodeId
+from golemnet.net.budget import Budget
+from golemnet.net.errors import RemoteError
 from golemnet.net.network import Network
 
+MAX_CALLERS = 1024
+# As many as it takes to list a full book twice, then as many as comparing takes.
+MAX_LISTINGS_AT_ONCE, MAX_LISTINGS_A_SECOND = 40, 1
 MAX_ANSWER_BYTES = 512 * 1024
 
 
@@ -31,17 +39,37 @@ def serve_book(network: Network, book: OfferBook) -> None:
         return pack(Offers(_documents(book, unpack(body, OfferIds).offer_ids[:MAX_FETCHED])))
 
     async def summary(_: NodeId, body: bytes) -> bytes:
-        return pack(Summary(len(book), book.digest))
+        is_equal = unpack(body, Comparison).digest == book.digest.whole
+        return pack(Summary(len(book), book.digest.whole, [] if is_equal else book.digest.buckets))
 
-    async def listing(_: NodeId, body: bytes) -> bytes:
-        after = unpack(body, ListFrom).after
-        offer_ids, more = book.page(after, MAX_LISTED)
-        withdrawals = [] if after else book.withdrawals[-MAX_LISTED:]
+    listings = _Listings()
+
+    async def listing(caller: NodeId, body: bytes) -> bytes:
+        asked = unpack(body, ListFrom)
+        listings.count(caller)
+        buckets = asked.buckets[:BUCKETS]
+        offer_ids, more = book.page(asked.after, MAX_LISTED, buckets)
+        withdrawals = [] if asked.after else book.withdrawals(buckets)[-MAX_LISTED:]
         return pack(Listing(offer_ids, more, withdrawals))
 
     network.handle(GET, get)
     network.handle(SUMMARY, summary)
     network.handle(LIST, listing)
+
+
+class _Listings:
+    """How many each node has asked for: to list a large book takes some milliseconds."""
+
+    def __init__(self) -> None:
+        self._budgets: dict[NodeId, Budget] = {}
+
+    def count(self, caller: NodeId) -> None:
+        """One more; refused by RemoteError if it is too many."""
+        if caller not in self._budgets and len(self._budgets) >= MAX_CALLERS:
+            del self._budgets[next(iter(self._budgets))]
+        budget = self._budgets.setdefault(caller, Budget(MAX_LISTINGS_AT_ONCE, MAX_LISTINGS_A_SECOND))
+        if not budget.take(1):
+            raise RemoteError(BUSY, "The node has listed its offers to you often enough.")
 
 
 def _documents(book: OfferBook, offer_ids: list[str]) -> list[Signed]:

@@ -81,16 +81,27 @@ class Withdrawal(msgspec.Struct, frozen=True):
     expires: datetime
 
 
-class Summary(msgspec.Struct, frozen=True):
-    """All that a node knows, in a few bytes: two nodes with equal digests know the same offers."""
+class Comparison(msgspec.Struct, frozen=True):
+    """Ask for what another node knows, in a few bytes; ``digest`` is of what the sender knows."""
 
-    offers: int
     digest: bytes
 
 
-class ListFrom(msgspec.Struct, frozen=True):
-    """Ask for the ids after ``after``, in their order."""
+class Summary(msgspec.Struct, frozen=True):
+    """The answer: two nodes with equal digests know the same offers.
 
+    ``buckets`` are digests of the parts of what is known; empty if the whole is equal.
+    """
+
+    offers: int
+    digest: bytes
+    buckets: list[bytes]
+
+
+class ListFrom(msgspec.Struct, frozen=True):
+    """Ask for the ids after ``after``, in their order, that are in these buckets."""
+
+    buckets: list[int]
     after: str = ""
 
 

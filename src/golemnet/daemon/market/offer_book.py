@@ -9,17 +9,17 @@ from __future__ import annotations
 
 import heapq
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import TypeVar
 
+from golemnet.daemon.market.book_digest import ALL_BUCKETS, Digest, bucket_of
 from golemnet.daemon.market.known_offer import KnownOffer
 from golemnet.daemon.market.messages import MAX_ID, OFFER_DOCUMENT, WITHDRAWAL_DOCUMENT, Withdrawal
 from golemnet.errors import GolemError
 from golemnet.model.constraints import Constraint, parse
 from golemnet.model.documents import Signed, opened
-from golemnet.model.keys import sha3_256
 from golemnet.model.offer import Offer
 
 MAX_OFFERS = 20_000
@@ -47,7 +47,7 @@ class OfferBook:
         # By provider too: otherwise a stranger could withdraw an offer that we are about to hear of.
         self._withdrawn: OrderedDict[tuple[str, str], tuple[datetime, Signed]] = OrderedDict()
         self._expiries: list[tuple[datetime, str, str]] = []
-        self._digest = 0
+        self._digest = Digest()
         self._arrived = 0
 
     def __len__(self) -> int:
@@ -70,19 +70,21 @@ class OfferBook:
         return (known for known in list(self._offers.values()) if known.number > number)
 
     @property
-    def digest(self) -> bytes:
-        """32 bytes that depend on which offers and withdrawals are known, and on nothing else."""
-        return self._digest.to_bytes(32, "big")
+    def digest(self) -> Digest:
+        """What is known, in a few bytes."""
+        return self._digest
 
-    def page(self, after: str, size: int) -> tuple[list[str], bool]:
-        """The next ``size`` ids behind ``after`` in their order, and whether more follow."""
-        ids = heapq.nsmallest(size + 1, (offer_id for offer_id in self._offers if offer_id > after))
-        return ids[:size], len(ids) > size
+    def page(self, after: str, size: int, buckets: Iterable[int] = ALL_BUCKETS) -> tuple[list[str], bool]:
+        """The next ``size`` ids of these buckets behind ``after`` in their order; whether more follow."""
+        wanted = frozenset(buckets)
+        ids = (each for each in self._offers if each > after and bucket_of(each) in wanted)
+        taken = heapq.nsmallest(size + 1, ids)
+        return taken[:size], len(taken) > size
 
-    @property
-    def withdrawals(self) -> list[Signed]:
-        """The withdrawals that are still of use."""
-        return [document for _, document in self._withdrawn.values()]
+    def withdrawals(self, buckets: Iterable[int] = ALL_BUCKETS) -> list[Signed]:
+        """The withdrawals of offers in these buckets that are still of use."""
+        wanted = frozenset(buckets)
+        return [document for key, (_, document) in self._withdrawn.items() if bucket_of(key[0]) in wanted]
 
     # -- changes -------------------------------------------------------------------------------------------
 
@@ -119,7 +121,7 @@ class OfferBook:
             return False, None
         expires = min(withdrawal.expires, now + MAX_LIFE)
         self._withdrawn[key] = (expires, document)
-        self._flip(*key)
+        self._digest.flip(*key)
         self._expires_at(expires, *key)
         self._trim_withdrawals()
         return True, self.remove(withdrawal.offer_id)
@@ -129,7 +131,7 @@ class OfferBook:
         known = self._offers.pop(offer_id, None)
         if known is None:
             return None
-        self._flip(offer_id)
+        self._digest.flip(offer_id)
         of_provider = self._of_provider[known.provider_id]
         del of_provider[offer_id]
         if not of_provider:
@@ -161,7 +163,7 @@ class OfferBook:
             of_provider = self._of_provider.setdefault(known.provider_id, OrderedDict())
         of_provider[known.offer_id] = None
         self._offers[known.offer_id] = known
-        self._flip(known.offer_id)
+        self._digest.flip(known.offer_id)
         self._expires_at(known.expires, known.offer_id, known.provider_id)
 
     def _expires_at(self, moment: datetime, offer_id: str, provider_id: str) -> None:
@@ -178,15 +180,12 @@ class OfferBook:
         expires, _ = self._withdrawn.get(key, (None, None))
         if expires is not None and expires <= now:
             del self._withdrawn[key]
-            self._flip(*key)
+            self._digest.flip(*key)
 
     def _trim_withdrawals(self) -> None:
         while len(self._withdrawn) > MAX_WITHDRAWALS:
             key, _ = self._withdrawn.popitem(last=False)
-            self._flip(*key)
-
-    def _flip(self, *key: str) -> None:
-        self._digest ^= int.from_bytes(sha3_256(" ".join(key).encode()), "big")
+            self._digest.flip(*key)
 
 
 def _opened(document: Signed, kind: str, type_: type[T]) -> T:

@@ -24,6 +24,7 @@ from golemnet.daemon.market.messages import (
     MAX_LISTED,
     SUMMARY,
     WITHDRAW,
+    Comparison,
     ListFrom,
     Listing,
     OfferIds,
@@ -177,17 +178,19 @@ class Spread:
             self._pass_on(learned, holder)
 
     async def _compare(self, neighbour: NodeId, _: list[None]) -> None:
+        request, digest = pack(Comparison(self._book.digest.whole)), self._book.digest
         try:
-            answer = await self._network.call(neighbour, SUMMARY, b"", timeout_s=CALL_TIMEOUT_S)
-            if unpack(answer, Summary).digest != self._book.digest:
-                await self._collect(neighbour)
+            data = await self._network.call(neighbour, SUMMARY, request, timeout_s=CALL_TIMEOUT_S)
+            summary = unpack(data, Summary)
+            if summary.digest != digest.whole:
+                await self._collect(neighbour, digest.differing(summary.buckets))
         except NetError as error:
             log.debug("neighbour not compared with", node=neighbour, why=str(error))
 
-    async def _collect(self, neighbour: NodeId) -> None:
-        after, more, seen = "", True, 0
+    async def _collect(self, neighbour: NodeId, buckets: list[int]) -> None:
+        after, more, seen = "", bool(buckets), 0
         while more and seen < MAX_OFFERS:
-            request = pack(ListFrom(after))
+            request = pack(ListFrom(buckets, after))
             data = await self._network.call(neighbour, LIST, request, timeout_s=CALL_TIMEOUT_S)
             page = unpack(data, Listing)
             self._take_page(neighbour, page)

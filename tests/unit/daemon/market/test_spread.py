@@ -9,13 +9,17 @@ import msgspec
 import pytest
 
 from golemnet.daemon.market import offer_fetch
+from golemnet.daemon.market.book_answers import MAX_LISTINGS_AT_ONCE
+from golemnet.daemon.market.book_digest import BUCKETS
 from golemnet.daemon.market.messages import (
     ANNOUNCE,
     GET,
+    LIST,
     MAX_FETCHED,
     OFFER_DOCUMENT,
     WITHDRAW,
     WITHDRAWAL_DOCUMENT,
+    ListFrom,
     OfferIds,
     Offers,
     Withdrawal,
@@ -32,6 +36,7 @@ from golemnet.daemon.market.store import Kind
 from golemnet.model.documents import sign
 from golemnet.model.keys import NodeKey
 from golemnet.model.offer import Offer
+from golemnet.net.errors import RemoteError
 
 NOW = datetime.now(UTC)
 
@@ -55,7 +60,7 @@ async def test_a_withdrawn_offer_is_forgotten_everywhere_and_does_not_come_back(
     assert peers[1].market.book.admit(document, datetime.now(UTC)) is None
     late = await join()
     late.market.spread.compare(peers[1].key.node_id)
-    await eventually(lambda: late.market.book.digest == peers[1].market.book.digest)
+    await eventually(lambda: late.market.book.digest.whole == peers[1].market.book.digest.whole)
     assert late.market.book.get(offer_id) is None
 
 
@@ -64,7 +69,7 @@ async def test_who_joins_late_learns_all_that_is_known(join, eventually):
     offers = [await first.offer(number=number) for number in range(60)]
     late = await join()
     await eventually(lambda: all(late.market.book.get(offer_id) for offer_id in offers))
-    assert late.market.book.digest == first.market.book.digest
+    assert late.market.book.digest.whole == first.market.book.digest.whole
 
 
 async def test_a_forged_offer_is_refused_and_its_bearer_ignored(join, network, eventually):
@@ -161,7 +166,7 @@ async def test_a_parted_network_becomes_one_again(join, network, eventually):
     for peer in peers:
         peer.market.spread._compare_with_one()
         peer.market.spread.compare(halves[peer in halves[0]][0].key.node_id)
-    await eventually(lambda: len({peer.market.book.digest for peer in peers}) == 1)
+    await eventually(lambda: len({peer.market.book.digest.whole for peer in peers}) == 1)
     assert [len(peer.market.book) for peer in peers] == [2] * 4
 
 
@@ -240,10 +245,10 @@ def test_a_withdrawal_is_remembered_until_the_offer_would_have_expired():
     withdrawal = Withdrawal(known.offer_id, known.provider_id, known.expires)
     assert book.withdraw(sign(WITHDRAWAL_DOCUMENT, withdrawal, key), NOW) == (True, known)
     assert book.admit(known.document, NOW) is None
-    assert len(book.withdrawals) == 1
+    assert len(book.withdrawals()) == 1
     assert book.expire(NOW + timedelta(hours=1)) == []
-    assert book.withdrawals == []
-    assert book.digest == OfferBook().digest
+    assert book.withdrawals() == []
+    assert book.digest.whole == OfferBook().digest.whole
 
 
 def test_an_expired_offer_is_gone():
@@ -253,7 +258,7 @@ def test_an_expired_offer_is_gone():
     assert book.next_expiry == known.expires
     assert book.expire(NOW + timedelta(hours=1)) == [known]
     assert len(book) == 0
-    assert book.digest == OfferBook().digest
+    assert book.digest.whole == OfferBook().digest.whole
     assert book.admit(known.document, NOW + timedelta(hours=1)) is None
 
 
@@ -263,9 +268,42 @@ def test_the_digest_does_not_depend_on_the_order():
     for document in documents:
         one.admit(document, NOW)
     for document in reversed(documents):
-        assert one.digest != other.digest
+        assert one.digest.whole != other.digest.whole
         other.admit(document, NOW)
-    assert one.digest == other.digest
+    assert one.digest.whole == other.digest.whole
+
+
+def test_only_what_differs_is_listed():
+    documents = [_document(NodeKey.generate()) for _ in range(40)]
+    one, other = OfferBook(), OfferBook()
+    for document in documents:
+        one.admit(document, NOW)
+    for document in documents[1:]:
+        other.admit(document, NOW)
+    differing = other.digest.differing(one.digest.buckets)
+    assert len(differing) == 1
+    listed, more = one.page("", 100, differing)
+    [lacking] = [known.offer_id for known in one if other.get(known.offer_id) is None]
+    assert lacking in listed
+    assert len(listed) < 10
+    assert not more
+    assert len(one.page("", 100)[0]) == 40
+    assert other.digest.differing([]) == list(range(BUCKETS))
+
+
+async def test_who_asks_for_lists_all_the_time_is_refused(join, network):
+    peer, other = await join(), network.node(NodeKey.generate())
+    running = asyncio.create_task(other.run(asyncio.Event()))
+    await asyncio.sleep(0)
+    request = pack(ListFrom(list(range(10_000))))
+
+    async def ask_again_and_again():
+        for _ in range(MAX_LISTINGS_AT_ONCE + 5):
+            await other.call(peer.key.node_id, LIST, request, timeout_s=1)
+
+    with pytest.raises(RemoteError, match="often enough"):
+        await ask_again_and_again()
+    running.cancel()
 
 
 def test_pages_cover_all_ids_once():
