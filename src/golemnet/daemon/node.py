@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from decimal import Decimal
 
 from aiohttp import web
 
@@ -13,6 +14,7 @@ from golemnet.daemon.deals import NodeDeals, permissions, requestors
 from golemnet.daemon.gsb.service import Services
 from golemnet.daemon.identity.opening import node_key
 from golemnet.daemon.identity.service import Identities
+from golemnet.daemon.identity.store import StoredAppKey
 from golemnet.daemon.market.service import Market
 from golemnet.daemon.parts import Part, run_parts
 from golemnet.daemon.payment.service import Payments
@@ -133,9 +135,12 @@ class Node:
     def _effects(self) -> dict[str, Handler]:
         return {**self.market.effects(), **self.activities.effects(), **self.payments.effects()}
 
+    async def _committed(self, key: StoredAppKey) -> Decimal:
+        return await self.payments.allocations.committed(payment_routes.spender_of(key))
+
     def _routes(self) -> list[web.RouteDef]:
         return [
-            *identity_routes.routes(self.identities),
+            *identity_routes.routes(self.identities, self._committed),
             *market_routes.routes(self.market),
             *activity_routes.routes(self.activities),
             *payment_routes.routes(self.payments),

@@ -12,7 +12,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
 from golemnet.daemon.identity.service import Identities
-from golemnet.daemon.routes.codec import IDENTITY, IS_OWNER, KEY_NAME
+from golemnet.daemon.routes.codec import APP_KEY, IDENTITY, IS_OWNER, KEY_NAME
 from golemnet.errors import GolemError
 from golemnet.rest.errors import InternalError, Unauthorized, body_of, status_of
 
@@ -133,6 +133,7 @@ def _check_key(request: web.Request, identities: Identities) -> None:
     if known is None:
         raise Unauthorized("Invalid application key")
     request[KEY_NAME] = known.name
+    request[APP_KEY] = known
 
 
 def _bearer(request: web.Request) -> str:

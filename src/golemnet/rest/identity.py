@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime
+from decimal import Decimal
 
 import msgspec
 
-from golemnet.rest.wire import Wire
+from golemnet.rest.wire import MoneyWire, Wire
 
 
 class Identity(Wire):
@@ -43,21 +44,30 @@ class IdentityEntry(Wire):
     is_locked: bool
 
 
-class NewAppKey(Wire):
+class NewAppKey(MoneyWire):
     """A request for an application key; a name that exists gives the existing key."""
 
     name: str
     identity: str | None = None
+    spending_limit: Decimal | None = None
 
 
-class AppKey(Wire):
-    """An application key: 32 hex digits."""
+class SpendingLimit(MoneyWire):
+    """The most GLM that all allocations of a key may hold and spend; None for no limit."""
+
+    spending_limit: Decimal | None
+
+
+class AppKey(MoneyWire):
+    """An application key: 32 hex digits; ``committed`` is what its allocations hold and have spent."""
 
     name: str
     key: str
     id: str
     role: str
     created: datetime
+    spending_limit: Decimal | None = None
+    committed: Decimal | None = None
 
 
 class PeerEntry(Wire):

@@ -14,6 +14,7 @@ from golemnet.rest.identity import (
     PeerEntry,
     PingEntry,
     SessionEntry,
+    SpendingLimit,
     VersionResponse,
 )
 from golemnet.rest.transport import Transport, segment
@@ -44,6 +45,10 @@ class IdentityClient:
     async def list_app_keys(self) -> list[AppKey]:
         """All application keys."""
         return await self._transport.get("/app-keys", list[AppKey])
+
+    async def limit_app_key(self, name: str, body: SpendingLimit) -> None:
+        """Change what the key may spend. Raises NotFound."""
+        await self._transport.call("PUT", f"/app-keys/{segment(name)}/limit", body)
 
     async def drop_app_key(self, name: str) -> None:
         """Remove an application key. Raises NotFound."""

@@ -62,6 +62,24 @@ def test_a_key_is_printed_alone(node: Node, run: Run):
     assert err.startswith("error: There is no application key 'requestor'.")
 
 
+def test_spending_limit_of_a_key_is_set_shown_and_changed(node: Node, run: Run):
+    here = ("-d", str(node.settings.data_dir))
+
+    def limits() -> dict[str, str | None]:
+        return {row["name"]: row["limit"] for row in json.loads(run("app-key", "list", "--json", *here)[1])}
+
+    assert run("app-key", "create", "poor", "--limit", "2.5", *here)[0] == 0
+    assert run("app-key", "create", "rich", *here)[0] == 0
+    assert limits() == {"poor": "2.5", "rich": None}
+    assert "exists and has a limit of 2.5 GLM" in run("app-key", "create", "poor", "--limit", "3", *here)[2]
+    assert run("app-key", "create", "poor", *here)[0] == 0
+    assert run("app-key", "limit", "poor", *here)[0] == 0
+    assert run("app-key", "limit", "rich", "7", *here)[0] == 0
+    assert limits() == {"poor": None, "rich": "7"}
+    assert "is negative" in run("app-key", "create", "odd", "--limit=-1", *here)[2]
+    assert run("app-key", "limit", "nobody", "1", *here)[0] == 1
+
+
 def test_who_the_node_is(node: Node, run: Run):
     _, out, _ = run("id", "show", "--json", "-d", str(node.settings.data_dir))
     assert json.loads(out)["nodeId"] == node.key.node_id

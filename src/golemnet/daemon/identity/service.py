@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import secrets
+from decimal import Decimal
 
 from golemnet.clock import Clock
 from golemnet.daemon.identity import store
 from golemnet.daemon.identity.store import StoredAppKey
 from golemnet.database.database import Database
+from golemnet.model.money import parse_amount
 from golemnet.model.node_id import NodeId
-from golemnet.rest.errors import BadRequest, NotFound
+from golemnet.rest.errors import BadRequest, Conflict, NotFound
 from golemnet.rest.identity import AppKey, Identity, IdentityEntry
 
 AUTOCONFIGURED = "autoconfigured"
@@ -64,42 +66,82 @@ class Identities:
             _check_name(alias)
         await self._database.write(lambda connection: store.set_alias(connection, self.node_id, alias))
 
-    async def create_app_key(self, name: str) -> AppKey:
-        """A key called ``name``: a new one, or the one that has the name already."""
+    async def create_app_key(self, name: str, limit: Decimal | None = None) -> AppKey:
+        """A key called ``name``: a new one, or the one that has the name already.
+
+        Raises:
+            BadRequest: the name or the limit is none, or there are too many keys.
+            Conflict: the key of that name has another spending limit than the one that is asked for.
+        """
         _check_name(name)
         if len(self._known) >= MAX_KEYS:
             raise BadRequest(f"There are {MAX_KEYS} application keys.", next_step="Drop some first.")
-        new = self._key(name, secrets.token_hex(16))
+        new = self._key(name, secrets.token_hex(16), _amount(limit))
         stored = await self._database.write(lambda connection: store.add_app_key(connection, new))
         self._known[_hash(stored.key)] = stored
-        return _shown(stored)
+        if new.spending_limit not in (None, stored.spending_limit):
+            raise _other_limit(stored)
+        return shown(stored)
 
-    async def app_keys(self) -> list[AppKey]:
+    async def limit_app_key(self, name: str, limit: Decimal | None) -> None:
+        """Let a key spend ``limit`` GLM in all, or any amount for None. Raises ``NotFound``."""
+        amount = _amount(limit)
+        if not await self._database.write(lambda connection: store.set_limit(connection, name, amount)):
+            raise _no_key(name)
+        await self._reload()
+
+    async def app_keys(self) -> list[StoredAppKey]:
         """All keys, oldest first."""
-        return [_shown(each) for each in await self._database.read(store.app_keys)]
+        return await self._database.read(store.app_keys)
 
     async def drop_app_key(self, name: str) -> None:
         """Make a key useless from now on. Raises ``NotFound``."""
         if not await self._database.write(lambda connection: store.drop_app_key(connection, name)):
-            raise NotFound(
-                f"There is no application key {name!r}.", next_step="See them all: yagna app-key list"
-            )
+            raise _no_key(name)
         await self._reload()
 
-    def _key(self, name: str, secret: str) -> StoredAppKey:
-        return StoredAppKey(name, secret, self.node_id, self._clock.now())
+    def _key(self, name: str, secret: str, limit: Decimal | None = None) -> StoredAppKey:
+        return StoredAppKey(name, secret, self.node_id, self._clock.now(), limit)
 
     async def _reload(self) -> None:
         stored = await self._database.read(store.app_keys)
         self._known = {_hash(each.key): each for each in stored}
 
 
-def _shown(stored: StoredAppKey) -> AppKey:
-    return AppKey(name=stored.name, key=stored.key, id=stored.node_id, role=ROLE, created=stored.created)
+def shown(stored: StoredAppKey, committed: Decimal | None = None) -> AppKey:
+    """A key as the owner sees it; ``committed`` is what its allocations hold and have spent."""
+    return AppKey(
+        name=stored.name,
+        key=stored.key,
+        id=stored.node_id,
+        role=ROLE,
+        created=stored.created,
+        spending_limit=stored.spending_limit,
+        committed=committed,
+    )
 
 
 def _hash(key: str) -> bytes:
     return hashlib.sha256(key.encode()).digest()
+
+
+def _no_key(name: str) -> NotFound:
+    return NotFound(f"There is no application key {name!r}.", next_step="See them all: yagna app-key list")
+
+
+def _other_limit(key: StoredAppKey) -> Conflict:
+    has = "no spending limit" if key.spending_limit is None else f"a limit of {key.spending_limit:f} GLM"
+    return Conflict(
+        f"The application key {key.name!r} exists and has {has}.",
+        next_step=f"Change it: yagna app-key limit {key.name} GLM",
+    )
+
+
+def _amount(limit: Decimal | None) -> Decimal | None:
+    try:
+        return None if limit is None else parse_amount(limit)
+    except ValueError as error:
+        raise BadRequest(f"The spending limit is no amount: {error}.") from error
 
 
 def _check_name(name: str) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
+from decimal import Decimal
 
 import msgspec
 from sqlalchemy import Column, Connection, Table, Text, delete, insert, select, update
 
-from golemnet.database.schema import Instant, metadata
+from golemnet.database.schema import Amount, Instant, metadata
 
 app_key_table = Table(
     "app_key",
@@ -16,6 +17,7 @@ app_key_table = Table(
     Column("key", Text, nullable=False, unique=True),
     Column("node_id", Text, nullable=False),
     Column("created", Instant, nullable=False),
+    Column("spending_limit", Amount),
 )
 
 identity_table = Table(
@@ -33,6 +35,7 @@ class StoredAppKey(msgspec.Struct, frozen=True):
     key: str
     node_id: str
     created: datetime
+    spending_limit: Decimal | None = None
 
 
 def app_keys(connection: Connection) -> list[StoredAppKey]:
@@ -51,10 +54,21 @@ def add_app_key(connection: Connection, key: StoredAppKey) -> StoredAppKey:
 
 
 def replace_app_key(connection: Connection, key: StoredAppKey) -> None:
-    """Store ``key`` in place of whatever has its name or its value."""
+    """Store ``key`` in place of whatever has its name or its value; the very same key keeps its limit."""
+    if any(
+        (each.name, each.key, each.node_id) == (key.name, key.key, key.node_id)
+        for each in app_keys(connection)
+    ):
+        return
     same = (app_key_table.c.name == key.name) | (app_key_table.c.key == key.key)
     connection.execute(delete(app_key_table).where(same))
     connection.execute(insert(app_key_table).values(**msgspec.structs.asdict(key)))
+
+
+def set_limit(connection: Connection, name: str, limit: Decimal | None) -> bool:
+    """Let the key called ``name`` spend ``limit`` GLM in all; False if there is none."""
+    mine = update(app_key_table).where(app_key_table.c.name == name)
+    return connection.execute(mine.values(spending_limit=limit)).rowcount > 0
 
 
 def drop_app_key(connection: Connection, name: str) -> bool:

@@ -58,6 +58,12 @@ def all_open(connection: Connection, now: datetime) -> list[AllocationRecord]:
     return [each for each in found if each.is_open(now)]
 
 
+def made_with(connection: Connection, app_key: str | None) -> list[AllocationRecord]:
+    """All that were ever made with an application key of this name, open or not."""
+    rows = connection.execute(select(allocation_table).where(_columns.app_key == app_key))
+    return [record(row, AllocationRecord) for row in rows]
+
+
 def reserved(connection: Connection, now: datetime) -> Decimal:
     """What of the account's balance is promised, over all platforms: they are names of one account."""
     open_ = all_open(connection, now)

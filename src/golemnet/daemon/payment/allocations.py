@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 from golemnet.clock import Clock
 from golemnet.daemon.payment import allocation_store
 from golemnet.daemon.payment.platforms import Platforms
+from golemnet.daemon.payment.spending import OWNER, Spender
 from golemnet.daemon.payment.store import AllocationRecord
 from golemnet.daemon.payment.wallet import Wallet
 from golemnet.database.database import Database
@@ -35,11 +36,12 @@ class Allocations:
         self._wallet = wallet
         self._platforms = platforms
 
-    async def create(self, new: NewAllocation) -> AllocationRecord:
+    async def create(self, new: NewAllocation, spender: Spender = OWNER) -> AllocationRecord:
         """Reserve funds.
 
         Raises:
-            BadRequest: wrong platform, address or time, or the funds do not suffice; nothing is reserved.
+            BadRequest: wrong platform, address or time, or the funds or the limit of the key do not suffice;
+                nothing is reserved.
             ChainError: the balance cannot be asked for.
         """
         if new.deposit is not None or new.make_deposit:
@@ -55,25 +57,30 @@ class Allocations:
             created=now,
             timeout=_future(new.timeout, now),
             extend_s=new.extend_timeout,
+            app_key=spender.name,
         )
-        await self._reserve(allocation)
+        await self._reserve(allocation, spender)
         return allocation
 
-    async def amend(self, allocation_id: str, change: AllocationUpdate) -> AllocationRecord:
+    async def amend(
+        self, allocation_id: str, change: AllocationUpdate, spender: Spender = OWNER
+    ) -> AllocationRecord:
         """Change total or timeout of an open allocation.
 
         Raises:
             NotFound, Gone: it is not open.
-            BadRequest: the new total is less than what is spent, or more than there is.
+            Forbidden: the key has a limit, and another one has made the allocation.
+            BadRequest: the new total is less than what is spent, or more than there is or the key may spend.
         """
         if change.deposit is not None:
             raise BadRequest("Deposits are not supported.")
         old = await self.get(allocation_id)
+        spender.check_may_use(old)
         total = old.total if change.total_amount is None else parse_amount(change.total_amount)
         if total < old.spent:
             raise BadRequest(f"{old.spent:f} GLM of the allocation are spent; {total:f} is less.")
         timeout = _future(change.timeout, self._clock.now()) or old.timeout
-        return await self._reserve(msgspec.structs.replace(old, total=total, timeout=timeout))
+        return await self._reserve(msgspec.structs.replace(old, total=total, timeout=timeout), spender)
 
     async def get(self, allocation_id: str) -> AllocationRecord:
         """An open allocation. Raises NotFound or Gone."""
@@ -87,12 +94,13 @@ class Allocations:
         now = self._clock.now()
         return await self._database.read(lambda connection: allocation_store.all_open(connection, now))
 
-    async def release(self, allocation_id: str) -> None:
-        """Give back what is not spent. Raises NotFound or Gone."""
+    async def release(self, allocation_id: str, spender: Spender = OWNER) -> None:
+        """Give back what is not spent. Raises NotFound, Gone, or Forbidden (see ``amend``)."""
         now = self._clock.now()
 
         def write(connection: Connection) -> None:
             allocation = allocation_store.get_open(connection, allocation_id, now)
+            spender.check_may_use(allocation)
             allocation_store.put(connection, msgspec.structs.replace(allocation, released=now))
 
         await self._database.write(write)
@@ -101,6 +109,13 @@ class Allocations:
         """What of the balance is promised."""
         now = self._clock.now()
         return await self._database.read(lambda connection: allocation_store.reserved(connection, now))
+
+    async def committed(self, spender: Spender) -> Decimal:
+        """What the allocations of an application key hold and have spent."""
+        now = self._clock.now()
+        return await self._database.read(
+            lambda connection: spender.committed(allocation_store.made_with(connection, spender.name), now)
+        )
 
     async def decorations(self, allocation_ids: Sequence[str]) -> MarketDecoration:
         """What a demand says so that only providers answer who can be paid from the allocations."""
@@ -116,18 +131,20 @@ class Allocations:
             properties=properties, constraints=[any_of, "(golem.com.payment.protocol.version>1)"]
         )
 
-    async def _reserve(self, allocation: AllocationRecord) -> AllocationRecord:
+    async def _reserve(self, allocation: AllocationRecord, spender: Spender) -> AllocationRecord:
         """Store a new or changed allocation if the balance covers it with all others."""
         for _ in range(_TRIES):
             known_batches = await self._database.read(allocation_store.paid_batches)
             balance, gas = await asyncio.gather(self._wallet.balance(), self._wallet.gas())
             if gas == 0:
                 raise _no_gas(self._wallet.address)
-            if await self._store_if_covered(allocation, balance, known_batches):
+            if await self._store_if_covered(allocation, spender, balance, known_batches):
                 return allocation
         raise Conflict("Payments change the balance too fast to reserve from it; try again.")
 
-    async def _store_if_covered(self, wanted: AllocationRecord, balance: Decimal, known_batches: int) -> bool:
+    async def _store_if_covered(
+        self, wanted: AllocationRecord, spender: Spender, balance: Decimal, known_batches: int
+    ) -> bool:
         """False if a payment left the account since ``balance`` was read, which is then stale."""
         now = self._clock.now()
 
@@ -142,6 +159,7 @@ class Allocations:
                 changed = {"total": max(wanted.total, current.spent), "timeout": wanted.timeout}
                 allocation_store.put(connection, msgspec.structs.replace(current, **changed))
             _check_funds(balance, allocation_store.reserved(connection, now), wanted.total)
+            spender.check_limit(allocation_store.made_with(connection, spender.name), wanted.total, now)
             return True
 
         return await self._database.write(write)

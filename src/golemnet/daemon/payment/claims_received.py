@@ -19,6 +19,7 @@ from golemnet.daemon.payment.messages import (
     RejectionBody,
 )
 from golemnet.daemon.payment.settlement import settle
+from golemnet.daemon.payment.spending import OWNER, Spender
 from golemnet.daemon.payment.states import Event, State
 from golemnet.daemon.payment.store import REQUESTOR, AllocationRecord, Claim, Order
 from golemnet.daemon.payment.tidings import ORDERS, Tidings
@@ -38,7 +39,9 @@ class ReceivedClaims:
         self._database = database
         self._tidings = tidings
 
-    async def accept(self, kind: str, claim_id: str, acceptance: Acceptance) -> None:
+    async def accept(
+        self, kind: str, claim_id: str, acceptance: Acceptance, spender: Spender = OWNER
+    ) -> None:
         """Promise to pay the claim from an allocation, and order its payment.
 
         One write: the new state, the charge to the allocation, the order, and the message to the provider.
@@ -46,6 +49,7 @@ class ReceivedClaims:
 
         Raises:
             NotFound, Gone: no such claim or allocation, or the allocation is not open.
+            Forbidden: the key has a limit, and another one has made the allocation.
             BadRequest: another amount than the claim's, or more than the allocation has left.
             Conflict: the claim was cancelled.
         """
@@ -57,6 +61,7 @@ class ReceivedClaims:
                 return
             _check_amount(claim, parse_amount(acceptance.total_amount_accepted))
             allocation = allocation_store.get_open(connection, acceptance.allocation_id, now)
+            spender.check_may_use(allocation)
             self._accept(connection, claim, allocation, now)
 
         await self._database.write(write, durable=True)

@@ -31,6 +31,7 @@ allocation_table = Table(
     Column("timeout", Instant),
     Column("extend_s", Integer),
     Column("released", Instant, index=True),
+    Column("app_key", Text),
 )
 
 claim_table = Table(
@@ -167,6 +168,7 @@ class AllocationRecord(msgspec.Struct, frozen=True, kw_only=True):
     timeout: datetime | None
     extend_s: int | None = None
     released: datetime | None = None
+    app_key: str | None = None
 
     @property
     def remaining(self) -> Decimal:

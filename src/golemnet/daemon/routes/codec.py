@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from aiohttp import web
 
+from golemnet.daemon.identity.store import StoredAppKey
 from golemnet.model.node_id import NodeId
 from golemnet.rest.errors import BadRequest, Forbidden
 from golemnet.rest.wire import decode, encode, utc
@@ -20,6 +21,7 @@ MAX_EVENTS = 100
 
 IDENTITY = web.RequestKey("identity", NodeId)
 KEY_NAME = web.RequestKey("key_name", str)
+APP_KEY = web.RequestKey("app_key", StoredAppKey)
 IS_OWNER = web.RequestKey("is_owner", bool)
 
 

@@ -12,12 +12,14 @@ from typing import Any, TypeVar
 
 from aiohttp import web
 
+from golemnet.daemon.identity.store import StoredAppKey
 from golemnet.daemon.payment import views
 from golemnet.daemon.payment.accounts import DriverStatusProperty
 from golemnet.daemon.payment.platforms import Platform, parse_platform
 from golemnet.daemon.payment.service import Payments
+from golemnet.daemon.payment.spending import OWNER, Spender
 from golemnet.daemon.payment.store import DEBIT_NOTE, INVOICE, PROVIDER, REQUESTOR, Claim
-from golemnet.daemon.routes.codec import after_of, answer, body_of, limit_of, timeout_of
+from golemnet.daemon.routes.codec import APP_KEY, after_of, answer, body_of, limit_of, timeout_of
 from golemnet.rest.payment import (
     PREFIX,
     Acceptance,
@@ -85,6 +87,7 @@ def _account_routes(payments: Payments) -> Table:
         return answer(await payments.reconciling.verify())
 
     async def post_exit(request: web.Request) -> web.Response:
+        _spender(request).check_may_withdraw()
         return answer(await payments.exit(await body_of(request, Withdrawal)))
 
     async def get_drivers(request: web.Request) -> web.Response:
@@ -107,7 +110,7 @@ def _allocation_routes(payments: Payments) -> Table:
     allocations = payments.allocations
 
     async def create_allocation(request: web.Request) -> web.Response:
-        made = await allocations.create(await body_of(request, NewAllocation))
+        made = await allocations.create(await body_of(request, NewAllocation), _spender(request))
         return answer(views.allocation(made), status=201)
 
     async def get_allocations(request: web.Request) -> web.Response:
@@ -120,10 +123,11 @@ def _allocation_routes(payments: Payments) -> Table:
 
     async def amend_allocation(request: web.Request) -> web.Response:
         change = await body_of(request, AllocationUpdate)
-        return answer(views.allocation(await allocations.amend(request.match_info["id"], change)))
+        amended = await allocations.amend(request.match_info["id"], change, _spender(request))
+        return answer(views.allocation(amended))
 
     async def release_allocation(request: web.Request) -> web.Response:
-        await allocations.release(request.match_info["id"])
+        await allocations.release(request.match_info["id"], _spender(request))
         return answer()
 
     async def get_demand_decorations(request: web.Request) -> web.Response:
@@ -174,7 +178,8 @@ def _claim_routes(payments: Payments, resource: str, kind: str, view: Callable[[
         return answer()
 
     async def accept(request: web.Request) -> web.Response:
-        await payments.received.accept(kind, request.match_info["id"], await body_of(request, Acceptance))
+        acceptance = await body_of(request, Acceptance)
+        await payments.received.accept(kind, request.match_info["id"], acceptance, _spender(request))
         return answer()
 
     async def reject(request: web.Request) -> web.Response:
@@ -243,6 +248,16 @@ def _payment_routes(payments: Payments) -> Table:
         ("GET", "/payments/status", payments_status),
         ("GET", "/payments/{id}", get_payment),
     ]
+
+
+def spender_of(key: StoredAppKey) -> Spender:
+    """Who spends with an application key."""
+    return Spender(name=key.name, since=key.created, limit=key.spending_limit)
+
+
+def _spender(request: web.Request) -> Spender:
+    key = request.get(APP_KEY)
+    return OWNER if key is None else spender_of(key)
 
 
 async def _events(
