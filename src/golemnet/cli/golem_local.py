@@ -11,7 +11,7 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
-from golemnet.cli.output import show_json, show_rows
+from golemnet.cli.output import show_json, show_table
 from golemnet.errors import GolemError
 from golemnet.local.layout import Layout
 from golemnet.local.messages import NetworkState, Progress, Request
@@ -84,11 +84,14 @@ def status(*, directory: Directory = None, json: AsJson = False) -> None:
     """
     import msgspec
 
+    from golemnet.cli.local_tables import status_table
     from golemnet.local.status import network_status
 
-    network = _state(_layout(directory))
-    lines = asyncio.run(network_status(network))
-    show_rows([msgspec.structs.asdict(line) for line in lines], as_json=json)
+    lines = asyncio.run(network_status(_state(_layout(directory))))
+    if json:
+        show_json([msgspec.structs.asdict(line) for line in lines])
+    else:
+        show_table(status_table(lines))
 
 
 @app.command

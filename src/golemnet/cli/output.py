@@ -6,11 +6,15 @@ import sys
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from golemnet.errors import GolemError
 from golemnet.rest.wire import encode
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 Value = str | int | float | bool | Decimal | datetime | None
 Row = Mapping[str, Value]
@@ -52,14 +56,20 @@ def show_error(error: GolemError) -> None:
 
 def _print_table(rows: Sequence[Row], columns: Sequence[str]) -> None:
     from rich import box
-    from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     table = Table(*columns, box=box.SQUARE, header_style="bold green")
     for row in rows:
-        table.add_row(*(_text(row[name]) for name in columns))
-    console = Console(markup=False)
-    # A table that is piped must not be cut at 80 columns.
+        table.add_row(*(escape(_text(row[name])) for name in columns))
+    show_table(table)
+
+
+def show_table(table: Table) -> None:
+    """Print a table; one that is piped is not cut at 80 columns."""
+    from rich.console import Console
+
+    console = Console()
     console.width = console.width if console.is_terminal else 240
     console.print(table)
 
