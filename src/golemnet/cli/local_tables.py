@@ -19,7 +19,7 @@ def status_table(lines: Sequence[Line]) -> Table:
     from rich import box
     from rich.table import Table
 
-    table = Table(box=box.SIMPLE_HEAD, header_style="bold", pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, header_style="bold", pad_edge=False, padding=(0, 1, 0, 0))
     for header in ("process", "state"):
         table.add_column(header)
     for header in ("pid", "MB"):
