@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import importlib
 import re
+import subprocess
+import sys
 import tomllib
 from datetime import timedelta
 from pathlib import Path
@@ -121,6 +123,12 @@ def test_bounds_are_those_of_the_code():
     for stated, constant, path in bounds:
         module = importlib.import_module(path.replace("/", "."))
         assert stated == in_words(constant, getattr(module, constant)), constant
+
+
+def test_the_model_of_scale_is_that_of_the_code():
+    model = [sys.executable, str(ROOT / "benchmarks" / "scale_model.py")]
+    printed = subprocess.run(model, check=True, capture_output=True, text=True).stdout
+    assert printed in (ROOT / "docs" / "scale.md").read_text()
 
 
 def in_words(name: str, value: float | timedelta) -> str:

@@ -42,13 +42,13 @@ from golemnet.net.network import CallHandler, Link, Stream, StreamHandler
 from golemnet.net.outside import OutsideAddress
 from golemnet.net.pipe import pipe, serve_pipe
 from golemnet.net.record_exchange import RENEW_EVERY_S, RecordExchange
+from golemnet.net.record_search import RecordSearch
 from golemnet.net.records import NodeRecord, Place, RecordBook
 from golemnet.net.relay_policy import RelayPolicy
 from golemnet.net.session import Session
 from golemnet.net.sessions import MAX_SESSIONS, Sessions
 from golemnet.net.traffic import Traffic
 
-RECORD_WAIT_S = 1.0
 CLOSE_TIMEOUT_S = 0.5
 MAX_GREETINGS = 64
 INSTANCE_BYTES = 16
@@ -92,6 +92,7 @@ class IrohNetwork:
         self._records = RecordBook()
         self._sessions = Sessions()
         self._exchange = RecordExchange(key, clock, self._records, self._sessions)
+        self._search = RecordSearch(self, self._records, clock)
         self.traffic = Traffic()
         self._meeting = Meeting(self._others(bootstrap), self)
         self._outside = OutsideAddress()
@@ -217,7 +218,7 @@ class IrohNetwork:
             session = self._sessions.best(node)
             if session is not None:
                 return session
-            record = self._records.get(node, self._clock.now()) or await self._heard_of(node)
+            record = self._records.get(node, self._clock.now()) or await self._search.find(node)
             try:
                 return self._is(node, await self.session_at(await self._place_of(record)))
             except Unreachable:
@@ -238,19 +239,6 @@ class IrohNetwork:
     async def _place_of(self, record: NodeRecord) -> Place:
         relay = await self._relays.usable(record.relay)
         return Place(record.endpoint_key, record.addresses, relay)
-
-    async def _heard_of(self, node: NodeId) -> NodeRecord:
-        """The record of ``node``, if it comes within a second."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(RECORD_WAIT_S):
-                while (record := self._records.get(node, self._clock.now())) is None:
-                    await self._records.news().wait()
-                return record
-        raise Unreachable(
-            "The node is not known in this network.",
-            why=f"{len(self.neighbours())} nodes are connected; none has heard of it.",
-            node_id=node,
-        )
 
     @staticmethod
     def _is(node: NodeId, session: Session) -> Session:

@@ -133,6 +133,11 @@ class RecordBook:
         known = self._known.get(node)
         return known.record if known and known.record.expires > now.timestamp() else None
 
+    def signed(self, node: NodeId, now: datetime) -> Signed | None:
+        """The same as ``get``, to hand on."""
+        known = self._known.get(node)
+        return known.signed if known and known.record.expires > now.timestamp() else None
+
     def has(self, signed: Signed) -> bool:
         """Whether exactly this document is known; spares checking its signature again."""
         return any(known.signed == signed for known in self._same_body(signed))
