@@ -9,6 +9,7 @@ from golemnet.cli import (
     golem_chain,
     golem_doctor,
     golem_local,
+    golem_providers,
     golem_registry,
     golem_relay,
     golem_runs,
@@ -22,7 +23,7 @@ app.command(golem_work.map)
 app.command(golem_runs.runs)
 app.command(golem_runs.resume)
 app.command(golem_doctor.doctor)
-for group in (golem_local, golem_registry, golem_chain, golem_bootstrap, golem_relay):
+for group in (golem_providers, golem_local, golem_registry, golem_chain, golem_bootstrap, golem_relay):
     app.command(group.app)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from statistics import median
@@ -11,8 +12,10 @@ import msgspec
 from golemnet.requestor.candidates import Candidate
 from golemnet.requestor.strategies import price_per_hour
 from golemnet.sdk.calls import Call, Outcome
+from golemnet.sdk.providers import Provider
 
 HOUR_S = 3600
+MAX_SPEED = 10.0
 
 
 class Estimate(msgspec.Struct, frozen=True):
@@ -82,6 +85,8 @@ class Book:
     def __init__(self) -> None:
         self._providers: dict[str, ProviderLine] = {}
         self._seconds: dict[tuple[str, str], float] = {}
+        self._counts: Counter[tuple[str, str]] = Counter()
+        self._disputes: Counter[str] = Counter()
         self._tasks: dict[str, TaskLine] = {}
 
     def note(self, call: Call, outcome: Outcome) -> None:
@@ -95,10 +100,49 @@ class Book:
         of.seconds += outcome.seconds
         key = (outcome.provider_id, call.kind.name)
         self._seconds[key] = self._seconds.get(key, 0.0) + outcome.seconds
+        self._counts[key] += 1
 
     def note_failure(self, provider_id: str, provider_name: str) -> None:
         """A provider has failed a call."""
         self._at(provider_id, provider_name).failed += 1
+
+    def note_dispute(self, provider_id: str, provider_name: str) -> None:
+        """A provider has another result than others."""
+        self._at(provider_id, provider_name)
+        self._disputes[provider_id] += 1
+
+    def seen(self) -> dict[str, Provider]:
+        """What there is to be learnt of the providers, after the report."""
+        return {
+            key: Provider(
+                key,
+                name=line.provider,
+                done=line.tasks,
+                failed=line.failed,
+                disputes=self._disputes[key],
+                seconds=line.seconds,
+                spent=Decimal(line.cost),
+                speed=self._speed(key),
+            )
+            for key, line in self._providers.items()
+        }
+
+    def _speed(self, provider_id: str) -> float:
+        """How much quicker than usual it was, over all that others have done as well."""
+        paces = [
+            median(self._paces(kind).values()) / own
+            for kind in self._tasks
+            if (own := self._paces(kind).get(provider_id, 0.0)) > 0
+        ]
+        return min(max(sum(paces) / len(paces), 1 / MAX_SPEED), MAX_SPEED) if paces else 1.0
+
+    def _paces(self, kind: str) -> dict[str, float]:
+        """What a call of a kind takes at each provider, in seconds."""
+        return {
+            provider: seconds / self._counts[provider, each]
+            for (provider, each), seconds in self._seconds.items()
+            if each == kind
+        }
 
     def report(self, costs: Mapping[str, tuple[str, Decimal]], spent: Decimal) -> CostReport:
         """What it has cost.

@@ -6,7 +6,7 @@ import asyncio
 import os
 import sys
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from datetime import timedelta
 from decimal import Decimal
 from types import TracebackType
@@ -14,8 +14,8 @@ from typing import Any, ParamSpec, Self, TypeVar, Unpack, overload
 
 from golemnet.errors import GolemError
 from golemnet.requestor.buyer import Buyer, checked
-from golemnet.requestor.events import Consumer, Event, TaskRecalled, TaskRetried
-from golemnet.requestor.strategies import CheapestFirst, DummyMS, MarketStrategy
+from golemnet.requestor.events import Consumer, Event, ProviderDisagreed, TaskRecalled, TaskRetried
+from golemnet.requestor.strategies import MarketStrategy
 from golemnet.requestor.worker import STOPPED
 from golemnet.sdk.calls import Call, Kind, Outcome
 from golemnet.sdk.commands import CommandKind, Finished, OneCommand
@@ -28,7 +28,9 @@ from golemnet.sdk.options import Options
 from golemnet.sdk.packing import pack_call, pack_function
 from golemnet.sdk.pool import Pool, value_of
 from golemnet.sdk.progress import Notes, ending
+from golemnet.sdk.providers import learn
 from golemnet.sdk.replicas import Replicas
+from golemnet.sdk.strategies import BestValue
 from golemnet.sdk.stream import Stream
 
 MIN_WINDOW, WINDOW_PER_WORKER = 256, 32
@@ -50,8 +52,8 @@ class Golem:
         workers: at most so many machines at once, for each image.
         retries: how often a call goes to another machine when one is lost, or when ``verify`` refuses.
         timeout: after it everything has failed.
-        max_price: GLM for an hour of a machine; dearer ones are refused and cheaper ones preferred.
-        strategy: which offers are good enough, instead of ``max_price``.
+        max_price: GLM for an hour of a machine; dearer ones are refused.
+        strategy: which offers are good enough, and which best; by default the most work for the price.
         subnet_tag: the part of the market to buy on; by default ``YAGNA_SUBNET``, else all of it.
         trusted: classes, besides plain data, that results may hold.
         run: a name by which a run that was killed goes on: what was done is not done again.
@@ -129,6 +131,7 @@ class Golem:
             await self._buyer.__aexit__(kind, error, trace)
         finally:
             self._interrupts.close()
+            self._learn()
             self._close_journal(has_ended=error is None)
         if isinstance(self._consume, Notes):
             self._consume.say(ending(self.report()))
@@ -299,6 +302,12 @@ class Golem:
         market = await self._buyer.demand(image)
         return Pool(self._buyer, market, workers, self._banned, self._book.note, self._hear)
 
+    def _learn(self) -> None:
+        """Keep what was seen of the providers for later runs, if there is a place for it."""
+        self.report()
+        with suppress(OSError):
+            learn(self._book.seen())
+
     def _drain(self) -> bool:
         """Ctrl-C: finish what is running; whether anything is."""
         pools = [each.result() for each in self._pools.values() if _is_there(each)]
@@ -325,6 +334,8 @@ class Golem:
     def _hear(self, event: Event) -> None:
         if isinstance(event, TaskRetried) and event.problem != STOPPED:
             self._book.note_failure(event.provider_id, event.provider_name)
+        if isinstance(event, ProviderDisagreed):
+            self._book.note_dispute(event.provider_id, event.provider_name)
         if self._journal is not None:
             self._journal.hear(event)
         self._consume(event)
@@ -361,5 +372,5 @@ def _error(future: asyncio.Future[Outcome]) -> BaseException | None:
 
 def _strategy(max_price: float | Decimal | None) -> MarketStrategy:
     if max_price is None:
-        return DummyMS()
-    return CheapestFirst(checked(Decimal(str(max_price)), max_price >= 0, "max_price is GLM for an hour"))
+        return BestValue()
+    return BestValue(checked(Decimal(str(max_price)), max_price >= 0, "max_price is GLM for an hour"))
