@@ -39,6 +39,7 @@ class Terms:
         timeout: minutes for everything.
         output: the folder for files that commands make.
         subnet: the part of the market (default: YAGNA_SUBNET).
+        report: where a page about the run goes, as HTML.
     """
 
     image: Annotated[str, Parameter(name=["--image", "-i"])] = "python"
@@ -48,6 +49,7 @@ class Terms:
     timeout: float = 60.0
     output: Annotated[Path, Parameter(name=["--output", "-o"])] = Path(".")
     subnet: str | None = None
+    report: Path | None = None
 
 
 USUAL = Terms()
@@ -187,6 +189,7 @@ async def _golem(
         max_price=terms.max_price,
         subnet_tag=terms.subnet,
         run=run,
+        report=terms.report,
         event_consumer=notes,
     ) as golem:
         yield golem

@@ -91,12 +91,13 @@ class TaskRecalled(Event, frozen=True):
 
 
 class TaskRetried(Event, frozen=True):
-    """A task did not succeed at a provider."""
+    """A task did not succeed at a provider, where it was for so many ``seconds``."""
 
     data: str
     provider_name: str
     problem: str
     provider_id: str = ""
+    seconds: float = 0.0
 
 
 class ProviderDisagreed(Event, frozen=True):

@@ -157,7 +157,7 @@ class WorkerRun:
         self._tasks.pop(id(task), None)
         seconds = time.monotonic() - self._began.pop(id(task))
         if not accepted:
-            self._retry(task, problem)
+            self._retry(task, problem, seconds)
             return
         self._queue.accepted(task)
         name = self._provider.provider_name
@@ -168,13 +168,19 @@ class WorkerRun:
         tasks, self._tasks = list(self._tasks.values()), {}
         for task in tasks:
             if task.status is TaskStatus.RUNNING:
-                self._retry(task, problem)
+                self._retry(task, problem, time.monotonic() - self._began.pop(id(task)))
 
-    def _retry(self, task: AnyTask, problem: str) -> None:
+    def _retry(self, task: AnyTask, problem: str, seconds: float) -> None:
         provider_id, name = self._provider.provider_id, self._provider.provider_name
         self._queue.failed(task, Attempt(provider_id, name, problem))
         self._emit(
-            TaskRetried(data=_shown(task), provider_id=provider_id, provider_name=name, problem=problem)
+            TaskRetried(
+                data=_shown(task),
+                provider_id=provider_id,
+                provider_name=name,
+                problem=problem,
+                seconds=seconds,
+            )
         )
 
     def _say(self, text: str) -> None:

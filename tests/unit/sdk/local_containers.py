@@ -26,7 +26,7 @@ from golemnet.requestor.market import Market
 from golemnet.requestor.payments import Cashier
 from golemnet.requestor.strategies import DummyMS, LeastExpensiveLinearPayuMS
 from golemnet.rest.errors import GatewayTimeout
-from golemnet.sdk import golem as golem_module
+from golemnet.sdk import pools
 from golemnet.sdk.images import FoundImage
 
 INSIDE = "/golem/work"
@@ -180,7 +180,7 @@ class Shop:
         for name in ("ann", "bob", "cid"):
             self.market.offer(name)
         golem = Golem(budget, event_consumer=self.events.append, **options)
-        golem._buyer = ShopBuyer(self, golem._hear, budget, timeout)
+        golem._buyer = ShopBuyer(self, golem._history.hear, budget, timeout)
         return golem
 
 
@@ -189,7 +189,7 @@ async def open_shop(folder: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncItera
     async def found(name, *needs):
         return FoundImage(image_hash="0" * 56, image_url="http://nowhere")
 
-    monkeypatch.setattr(golem_module, "find_image", found)
+    monkeypatch.setattr(pools, "find_image", found)
     monkeypatch.setenv("GOLEM_DATA_DIR", str(folder / "known"))
     (folder / "containers").mkdir()
     shop = Shop(folder)

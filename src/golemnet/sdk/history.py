@@ -1,0 +1,110 @@
+"""What is kept of a run: its costs, its journal, its timeline, and what was learnt of providers."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from decimal import Decimal
+from pathlib import Path
+
+from golemnet.errors import GolemError
+from golemnet.requestor.buyer import Buyer
+from golemnet.requestor.events import Consumer, Event, ProviderDisagreed, TaskRecalled, TaskRetried
+from golemnet.requestor.worker import STOPPED
+from golemnet.sdk.calls import Call, Outcome
+from golemnet.sdk.costs import Book, CostReport
+from golemnet.sdk.journal import Journal
+from golemnet.sdk.providers import learn
+from golemnet.sdk.report_page import write_report
+from golemnet.sdk.timeline import Timeline
+
+
+class History:
+    """Hears everything of a run, passes it on, and keeps what is worth it.
+
+    Args:
+        run: its name; without one there is no journal.
+        page: where a report goes at the end, if there shall be one.
+        consume: hears each event as well.
+        say: hears what people should know.
+    """
+
+    def __init__(
+        self,
+        run: str | None,
+        page: str | os.PathLike[str] | None,
+        consume: Consumer,
+        say: Callable[[str], None],
+    ) -> None:
+        self._run = run or os.environ.get("GOLEM_RUN")
+        self._page = None if page is None else Path(page).absolute()
+        self._consume = consume
+        self._say = say
+        self._journal: Journal | None = None
+        self._timeline = Timeline()
+        self.book = Book()
+
+    def open(self, buyer: Buyer) -> None:
+        """Begin, or go on with what a killed process has left. Raises GolemError."""
+        if self._page is not None and not self._page.parent.is_dir():
+            raise GolemError(f"There is no folder {self._page.parent} for the report.")
+        if self._run is None:
+            return
+        self._journal = Journal(self._run)
+        buyer.earlier = self._journal.earlier
+        if self._journal.done:
+            self._say(f"the run {self._run} goes on, {self._journal.done} results are known")
+
+    def reserved(self, allocation_id: str) -> None:
+        """Money was set aside."""
+        if self._journal is not None:
+            self._journal.reserved(allocation_id)
+
+    def hear(self, event: Event) -> None:
+        """Something has happened."""
+        if isinstance(event, TaskRetried) and event.problem != STOPPED:
+            self.book.note_failure(event.provider_id, event.provider_name)
+        if isinstance(event, ProviderDisagreed):
+            self.book.note_dispute(event.provider_id, event.provider_name)
+        if self._journal is not None:
+            self._journal.hear(event)
+        if self._page is not None:
+            self._timeline.hear(event)
+        self._consume(event)
+
+    def key(self, call: Call) -> str | None:
+        """What the call is known by in the journal, if there is one."""
+        return None if self._journal is None else self._journal.key(call)
+
+    async def once(self, key: str, call: Call, ask: Callable[[], Awaitable[Outcome]]) -> Outcome:
+        """What the call came to before the run was killed, else what it comes to now."""
+        assert self._journal is not None
+        if (known := self._journal.recall(key, call)) is not None:
+            self.hear(TaskRecalled(data=repr(call)))
+            return known
+        outcome = await ask()
+        if outcome.error is None:
+            self._journal.note(key, outcome)
+        return outcome
+
+    def close(self, report: CostReport, budget: Decimal, *, has_ended: bool) -> None:
+        """Keep what there is to keep; a place that cannot be written to is no reason to fail now."""
+        with suppress(OSError):
+            learn(self.book.seen())
+        if self._page is not None:
+            self._write(self._page, report, budget)
+        if self._journal is None:
+            return
+        if has_ended:
+            self._journal.end()
+        else:
+            self._say(f"what was done is kept: golem resume {self._run}")
+        self._journal.close()
+
+    def _write(self, page: Path, report: CostReport, budget: Decimal) -> None:
+        try:
+            write_report(page, self._timeline, report, budget)
+            self._say(f"the report is {page}")
+        except OSError as error:
+            self._say(f"the report cannot be stored: {error}")
