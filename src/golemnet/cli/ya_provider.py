@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from golemnet.cli.main import run_program
 from golemnet.cli.output import show_json, show_one, show_rows
 from golemnet.cli.ya_provider_access import app as access
+from golemnet.cli.ya_provider_internet import keystore, rule, whitelist
 from golemnet.cli.ya_provider_options import AsJson, DataDir
 from golemnet.errors import GolemError
 from golemnet.provider import presets as preferences_file
@@ -32,6 +33,9 @@ config = App(name="config", help="Name, subnet and limits of this provider.")
 app.command(preset)
 app.command(config)
 app.command(access)
+app.command(keystore)
+app.command(whitelist)
+app.command(rule)
 app.command(config, name="settings")
 
 

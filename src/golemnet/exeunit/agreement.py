@@ -1,7 +1,8 @@
-"""What an ExeUnit takes from its agreement: image, limits and the order of the counters."""
+"""What an ExeUnit takes from its agreement: image, limits, counters, and what its manifest declares."""
 
 from __future__ import annotations
 
+import platform
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,6 +11,8 @@ from typing import Any
 import msgspec
 
 from golemnet.exeunit.errors import AgreementUnusable
+from golemnet.model.manifest import Manifest, Outbound, Script, read_manifest
+from golemnet.model.properties import flatten
 from golemnet.runtime.driver import Limits
 
 GIB = 1024**3
@@ -24,15 +27,17 @@ _NODE = re.compile(r"0x[0-9a-f]{40}")
 
 
 class Terms(msgspec.Struct, frozen=True):
-    """``task_package`` as in the demand; counters in the order in which usage is reported.
+    """``task_package`` as in the demand, or its manifest's; counters in the order in which usage is reported.
 
-    ``requestor_id`` is that of a node, or empty.
+    ``requestor_id`` is that of a node, or empty. ``script`` and ``outbound`` are the manifest's.
     """
 
     task_package: str
     limits: Limits
     usage_vector: tuple[str, ...]
     requestor_id: str = ""
+    script: Script | None = None
+    outbound: Outbound | None = None
 
 
 def read_terms(path: Path) -> Terms:
@@ -43,7 +48,7 @@ def read_terms(path: Path) -> Terms:
     """
     try:
         document = msgspec.json.decode(path.read_bytes()[:MAX_AGREEMENT_BYTES])
-        offer, demand = (_flat(document[side]["properties"]) for side in ("offer", "demand"))
+        offer, demand = (flatten(document[side]["properties"]) for side in ("offer", "demand"))
         requestor_id = str(document["demand"].get("requestorId", "")).lower()
         return _terms(offer, demand, requestor_id if _NODE.fullmatch(requestor_id) else "")
     except (OSError, msgspec.DecodeError, KeyError, TypeError, ValueError) as error:
@@ -58,22 +63,19 @@ def _terms(offer: Mapping[str, Any], demand: Mapping[str, Any], requestor_id: st
         cpu_cores=float(offer.get(THREADS) or offer.get(CORES) or defaults.cpu_cores),
         processes=defaults.processes,
     )
-    package = demand.get(TASK_PACKAGE)
-    if not isinstance(package, str):
-        raise ValueError(f"the demand has no property {TASK_PACKAGE}")
-    return Terms(package, limits, tuple(str(name) for name in offer.get(USAGE_VECTOR, ())), requestor_id)
+    manifest = read_manifest(demand) or Manifest()
+    package = manifest.package(platform.machine()) or demand.get(TASK_PACKAGE)
+    if package is None:
+        raise ValueError(f"the demand has neither a manifest with an image for us nor {TASK_PACKAGE}")
+    return Terms(
+        str(package),
+        limits,
+        tuple(str(name) for name in offer.get(USAGE_VECTOR, ())),
+        requestor_id,
+        manifest.script,
+        manifest.outbound,
+    )
 
 
 def _gib(value: Any, default: int) -> int:
     return default if value is None else int(float(value) * GIB)
-
-
-def _flat(properties: Any, prefix: str = "") -> dict[str, Any]:
-    """Properties with dotted names, whether they came nested or not."""
-    found: dict[str, Any] = {}
-    for name, value in properties.items():
-        if isinstance(value, Mapping):
-            found |= _flat(value, f"{prefix}{name}.")
-        else:
-            found[prefix + name.removesuffix("@tag")] = value
-    return found

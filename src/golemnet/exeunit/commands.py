@@ -28,7 +28,8 @@ class Captured(msgspec.Struct):
 
 
 async def perform(command: Command, environment: Environment, captured: Captured, emit: Emit) -> None:
-    """Do ``command``. Raises GolemError when it does not succeed."""
+    """Do ``command``. Raises GolemError when it does not succeed, or is not permitted."""
+    environment.permitted.check(command)
     match command:
         case Deploy():
             await environment.deploy(command.env, read_places(command.net))

@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from msgspec.structs import replace
+
 from golemnet.errors import GolemError
 from golemnet.exeunit.agreement import GIB, Terms
 from golemnet.exeunit.capture import CapturePlan
@@ -14,9 +16,11 @@ from golemnet.exeunit.file_cache import FileCache
 from golemnet.exeunit.image_cache import ImageCache
 from golemnet.exeunit.locations import parse_location
 from golemnet.exeunit.output import Emit, Outcome, follow
+from golemnet.exeunit.permitted import Permitted
 from golemnet.exeunit.private_networks import Place, PrivateNetworks
 from golemnet.exeunit.transfers import Progress, Transfers
 from golemnet.exeunit.volumes import Volumes
+from golemnet.exeunit.way_out import RESOLVER_FILE, RESOLVER_TEXT, WayOut
 from golemnet.exeunit.web import Internet
 from golemnet.model.task_package import TaskPackage, parse_task_package
 from golemnet.rest.client import Client
@@ -38,6 +42,7 @@ class Environment:
         client: of the provider's daemon.
         internet: as far as scripts may reach.
         networks: this activity's ends of private networks.
+        way_out: its way to the internet, which is opened if the agreement says so.
     """
 
     def __init__(
@@ -49,7 +54,9 @@ class Environment:
         client: Client,
         internet: Internet,
         networks: PrivateNetworks,
+        way_out: WayOut,
     ) -> None:
+        self.permitted = Permitted(terms.script)
         self._terms = terms
         self._driver = driver
         self._images = images
@@ -57,6 +64,7 @@ class Environment:
         self._client = client
         self._internet = internet
         self._networks = networks
+        self._way_out = way_out
         self._places: Sequence[Place] = ()
         self._volumes = Volumes([])
         self._transfers: Transfers | None = None
@@ -67,16 +75,20 @@ class Environment:
         self._places = places
         package = _package(self._terms.task_package)
         image = await self._images.get(package.sha3_224, package.url)
+        if self._terms.outbound is not None:
+            image = replace(image, files={RESOLVER_FILE: RESOLVER_TEXT})
         self._volumes = Volumes(await self._driver.deploy(image, self._terms.limits, env))
         self._transfers = Transfers(
             self._client, self._internet, self._volumes, self._files, self._driver.room
         )
 
     async def start(self) -> None:
-        """Bring the environment up, and into its private networks. Raises GolemError."""
+        """Bring the environment up, and into its networks. Raises GolemError."""
         await self._driver.start()
         if self._places:
             await self._networks.join(await self._driver.network_namespace(), self._places)
+        if self._terms.outbound is not None:
+            await self._way_out.open(await self._driver.network_namespace(), self._terms.outbound)
 
     async def run(
         self, command: str, arguments: Sequence[str], stdout: CapturePlan, stderr: CapturePlan, emit: Emit
@@ -114,6 +126,7 @@ class Environment:
     async def stop(self) -> None:
         """Kill and remove everything."""
         await self._networks.leave()
+        await self._way_out.close()
         await self._driver.stop()
 
 

@@ -18,6 +18,7 @@ from golemnet.exeunit.image_cache import ImageCache
 from golemnet.exeunit.private_networks import PrivateNetworks
 from golemnet.exeunit.unit import ExeUnit
 from golemnet.exeunit.usage import Meter
+from golemnet.exeunit.way_out import WayOut
 from golemnet.exeunit.web import Internet
 from golemnet.rest.client import DEFAULT_API_URL, Client
 from golemnet.runtime.selection import candidates, make_driver
@@ -51,7 +52,7 @@ async def _serve(arguments: argparse.Namespace) -> None:
             activity_id,
             f"{api_url.rstrip('/')}/activity-api/v1/activity/{activity_id}/exeunit",
             app_key,
-            Environment(terms, driver, images, files, client, internet, networks),
+            Environment(terms, driver, images, files, client, internet, networks, WayOut()),
             driver,
             Meter(terms.usage_vector),
             SystemClock(),

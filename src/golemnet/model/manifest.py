@@ -166,10 +166,10 @@ def _is_address(host: str) -> bool:
 
 
 def _decoded(text: str) -> bytes:
-    """Clients send base64, and one of them what it was given."""
-    stripped = text.strip()
-    if stripped.startswith("{"):
-        return stripped.encode()
+    """Clients send base64, in lines or not, and one of them what it was given."""
+    if text.lstrip().startswith("{"):
+        return text.encode()
+    stripped = "".join(text.split())
     return base64.b64decode(stripped + "=" * (-len(stripped) % 4), validate=True)
 
 

@@ -17,6 +17,7 @@ from golemnet.provider.door import Door
 from golemnet.provider.exe_units import Workshop
 from golemnet.provider.journal import Journal
 from golemnet.provider.offer import Seller
+from golemnet.provider.outbound import Policy
 from golemnet.provider.polling import POLL_S, follow, insist
 from golemnet.provider.presets import Preset
 from golemnet.provider.recovery import Recovery, approval
@@ -47,6 +48,7 @@ class Agent:
         presets: what is offered.
         capacity: how many agreements at once.
         rules: whom and when to serve.
+        outbound: who may have the internet.
         patience: how long work may go on after a first request to end.
         idle_timeout: how long an agreement may go without an activity.
     """
@@ -59,6 +61,7 @@ class Agent:
     presets: Sequence[Preset]
     capacity: int = CAPACITY
     rules: Rules = field(default_factory=Rules)
+    outbound: Policy = field(default_factory=Policy)
     patience: timedelta = timedelta(0)
     idle_timeout: timedelta = IDLE_TIMEOUT
     _books: Bookkeeping = field(init=False)
@@ -113,7 +116,8 @@ class Agent:
         await self._deals.finish(self.patience.total_seconds())
 
     def _stall(self, preset: Preset) -> Stall:
-        return Stall(self.client, self.clock, self.seller, preset, self._deals, self._begin, self.rules)
+        begin, rules, outbound = self._begin, self.rules, self.outbound
+        return Stall(self.client, self.clock, self.seller, preset, self._deals, begin, rules, outbound)
 
     async def _begin(self, agreement: Agreement) -> None:
         deal = Deal(agreement, self.clock, self._books, self.workshop, self.idle_timeout)

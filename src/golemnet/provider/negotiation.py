@@ -9,9 +9,9 @@ from typing import Any
 import msgspec
 
 from golemnet.model import names
+from golemnet.model.manifest import package_of
 from golemnet.model.pricing import LinearPricing
 from golemnet.model.properties import Value
-from golemnet.model.task_package import parse_task_package
 
 DEFAULT_PLATFORM = "erc20-holesky-tglm"
 SHORTEST = timedelta(seconds=5)
@@ -52,7 +52,7 @@ def answer(demand: Mapping[str, Any], offer: Mapping[str, Value], now: datetime)
         offer: the flat properties of our offer.
         now: when we are asked.
     """
-    refusal = _expiration(demand, now) or _platform(demand, offer) or _package(demand)
+    refusal = _expiration(demand, now) or _platform(demand, offer) or _package(demand, offer)
     return refusal or _settled(demand, offer)
 
 
@@ -104,15 +104,18 @@ def _platform(demand: Mapping[str, Any], offer: Mapping[str, Any]) -> Refusal | 
     return None if known else Refusal(f"We are not paid on {chosen[:80]}.")
 
 
-def _package(demand: Mapping[str, Any]) -> Refusal | None:
-    package = demand.get(names.TASK_PACKAGE)
-    if package is None:
+def _package(demand: Mapping[str, Any], offer: Mapping[str, Value]) -> Refusal | None:
+    """A manifest's image comes first, and must be one for this machine."""
+    has_manifest = names.PAYLOAD_MANIFEST in demand
+    if not has_manifest and demand.get(names.TASK_PACKAGE) is None:
         return None
+    architecture = str(offer.get(names.CPU_ARCHITECTURE))
     try:
-        parse_task_package(str(package))
+        package = package_of(demand, architecture)
     except ValueError as error:
-        return Refusal(f"{names.TASK_PACKAGE} cannot be read: {error}")
-    return None
+        name = names.PAYLOAD_MANIFEST if has_manifest else names.TASK_PACKAGE
+        return Refusal(f"{name} cannot be read: {error}")
+    return None if package else Refusal(f"The manifest has no image for Linux on {architecture}.")
 
 
 def _settled(demand: Mapping[str, Any], offer: Mapping[str, Value]) -> Counter | Refusal:

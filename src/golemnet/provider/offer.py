@@ -49,6 +49,7 @@ def offer_properties(seller: Seller, preset: Preset) -> dict[str, Value]:
         names.RUNTIME_ISOLATION: seller.isolation,
         names.TRANSFER_PROTOCOLS: list(TRANSFERS),
         names.MULTI_ACTIVITY: True,
+        names.TAKES_MANIFESTS: True,
         names.SCHEME: SCHEME,
         names.DEBIT_NOTE_INTERVAL_S: DEBIT_NOTE_INTERVAL_S,
         names.PAYMENT_TIMEOUT_S: PAYMENT_TIMEOUT_S,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -19,6 +19,8 @@ from golemnet.provider.exe_units import Workshop
 from golemnet.provider.journal import Journal
 from golemnet.provider.machine import sold, this_machine
 from golemnet.provider.offer import Seller
+from golemnet.provider.outbound import INET, Policy
+from golemnet.provider.outbound_store import OutboundStore
 from golemnet.provider.polling import insist
 from golemnet.provider.presets import Preferences, Preset, load
 from golemnet.provider.settings import AgentSettings
@@ -58,8 +60,9 @@ async def _open(
     log.info(
         "self-test passed", runtime=runtime, isolation=tested.isolation, seconds=round(tested.seconds, 2)
     )
+    outbound = OutboundStore(settings).policy(is_possible=INET in tested.capabilities)
     workshop = Workshop(settings.workshop, runtime, _unit_environment())
-    seller = _seller(settings, preferences, tested, addresses)
+    seller = _seller(settings, preferences, tested, addresses, _capabilities(tested, outbound))
     save_self_test(settings.self_test_file, tested)
     return Agent(
         client,
@@ -70,12 +73,17 @@ async def _open(
         presets,
         preferences.max_agreements,
         rules=preferences.rules,
+        outbound=outbound,
         patience=timedelta(minutes=preferences.patience_minutes),
     )
 
 
 def _seller(
-    settings: AgentSettings, preferences: Preferences, tested: SelfTest, addresses: Mapping[str, str]
+    settings: AgentSettings,
+    preferences: Preferences,
+    tested: SelfTest,
+    addresses: Mapping[str, str],
+    capabilities: Sequence[str],
 ) -> Seller:
     return Seller(
         node_name=preferences.node_name,
@@ -83,8 +91,13 @@ def _seller(
         machine=sold(this_machine(settings.data_dir), preferences.limits, preferences.max_agreements),
         isolation=str(tested.isolation),
         addresses=addresses,
-        capabilities=tested.capabilities,
+        capabilities=capabilities,
     )
+
+
+def _capabilities(tested: SelfTest, outbound: Policy) -> list[str]:
+    """What works here, without what the owner does not give to anybody."""
+    return [each for each in tested.capabilities if each != INET or outbound.rules.enabled]
 
 
 async def _addresses(client: Client, clock: Clock) -> dict[str, str]:

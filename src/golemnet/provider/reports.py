@@ -6,10 +6,13 @@ from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
 
+from golemnet.provider.keystore import Entry
+from golemnet.provider.outbound import OutboundRules
 from golemnet.provider.presets import Preferences
 from golemnet.provider.records import AgreementRecord
 from golemnet.provider.rules import Rules, kind_of
 from golemnet.provider.states import State
+from golemnet.provider.whitelist import Whitelist
 from golemnet.runtime.self_test import SelfTest
 
 Cell = str | int | float | bool | Decimal | datetime | None
@@ -35,6 +38,38 @@ def access_rows(rules: Rules) -> list[Row]:
     """A row for each requestor or image that something was decided about."""
     decided = [(name, "allowed") for name in rules.allowed] + [(name, "denied") for name in rules.denied]
     return [{"kind": kind_of(name), "name": name, "access": access} for name, access in decided]
+
+
+def certificate_rows(entries: Iterable[Entry], rules: OutboundRules) -> list[Row]:
+    """A row for each certificate that is trusted."""
+    given = {**rules.audited_payload, **rules.partner}
+    return [
+        {
+            "id": entry.id,
+            "kind": entry.kind,
+            "subject": entry.subject,
+            "not after": entry.not_after,
+            "rule": given[entry.id].mode.value if entry.id in given else "",
+        }
+        for entry in entries
+    ]
+
+
+def domain_rows(whitelist: Whitelist) -> list[Row]:
+    """A row for each domain that everybody may reach."""
+    return [{"id": each.id, "domain": each.domain, "match": each.match} for each in whitelist.patterns]
+
+
+def rule_rows(rules: OutboundRules) -> list[Row]:
+    """A row for each rule about the internet."""
+    rows: list[Row] = [_rule_row("everyone", rules.everyone.value, "", rules)]
+    for name, certificates in (("audited-payload", rules.audited_payload), ("partner", rules.partner)):
+        rows += [_rule_row(name, rule.mode.value, each, rules) for each, rule in certificates.items()]
+    return rows
+
+
+def _rule_row(name: str, mode: str, certificate: str, rules: OutboundRules) -> Row:
+    return {"rule": name, "mode": mode, "certificate": certificate, "enabled": rules.enabled}
 
 
 def isolation_facts(tested: SelfTest | None) -> Row:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import re
 from collections.abc import Mapping
 from datetime import time
@@ -10,8 +11,7 @@ from typing import Any
 import msgspec
 
 from golemnet.errors import GolemError
-from golemnet.model import names
-from golemnet.model.task_package import parse_task_package
+from golemnet.model.manifest import package_of
 
 IDLE_LOAD = 0.25
 """A machine is idle while fewer processes than this want each of its processors, over the last minute."""
@@ -106,6 +106,7 @@ def parse_hours(text: str) -> tuple[time, time]:
 
 def _image_of(demand: Mapping[str, Any]) -> str:
     try:
-        return parse_task_package(str(demand.get(names.TASK_PACKAGE))).sha3_224
+        package = package_of(demand, platform.machine())
     except ValueError:
         return ""
+    return package.sha3_224 if package else ""

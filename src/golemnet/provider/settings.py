@@ -44,6 +44,21 @@ class AgentSettings(msgspec.Struct, frozen=True):
         return self.data_dir / "self-test.json"
 
     @property
+    def rules_file(self) -> Path:
+        """Who may have the internet."""
+        return self.data_dir / "rules.json"
+
+    @property
+    def whitelist_file(self) -> Path:
+        """The domains that everybody may have."""
+        return self.data_dir / "domain_whitelist.json"
+
+    @property
+    def certificates(self) -> Path:
+        """The certificates that the owner trusts."""
+        return self.data_dir / "cert-dir"
+
+    @property
     def workshop(self) -> Path:
         """Where ExeUnits work."""
         return self.data_dir / "exe-unit"

@@ -7,7 +7,8 @@ next is published, and the same requestor can buy again.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
 
 import structlog
 
@@ -17,6 +18,7 @@ from golemnet.model.properties import flatten
 from golemnet.provider.deals import Deals
 from golemnet.provider.negotiation import BUSY, Counter, Refusal, answer, objection
 from golemnet.provider.offer import Seller, offer_constraints, offer_properties
+from golemnet.provider.outbound import Policy
 from golemnet.provider.polling import POLL_S, follow, insist
 from golemnet.provider.presets import Preset
 from golemnet.provider.rules import Rules
@@ -41,6 +43,7 @@ class Stall:
         deals: the agreements in force.
         begin: called with each agreement that both sides have signed.
         rules: whom the owner serves.
+        outbound: who may have the internet.
     """
 
     def __init__(
@@ -52,6 +55,7 @@ class Stall:
         deals: Deals,
         begin: Begin,
         rules: Rules,
+        outbound: Policy,
     ) -> None:
         self._client = client
         self._clock = clock
@@ -60,6 +64,7 @@ class Stall:
         self._deals = deals
         self._begin = begin
         self._rules = rules
+        self._outbound = outbound
         self._properties = offer_properties(seller, preset)
         self._signing: set[asyncio.Task[None]] = set()
         self._is_sold = False
@@ -149,8 +154,14 @@ class Stall:
         if self._deals.is_full:
             return BUSY
         demand = flatten(proposal.properties)
-        unwanted = self._rules.objection(proposal.issuer_id, demand)
+        unwanted = self._unwanted(proposal.issuer_id, demand)
         return Refusal(unwanted) if unwanted else answer(demand, self._properties, self._clock.now())
+
+    def _unwanted(self, requestor_id: str, demand: Mapping[str, Any]) -> str:
+        now = self._clock.now()
+        return self._rules.objection(requestor_id, demand) or self._outbound.objection(
+            requestor_id, demand, now
+        )
 
     def _sign_soon(self, agreement: Agreement) -> None:
         """Sign beside the poll: it takes as long as the requestor's node needs to confirm."""
@@ -182,7 +193,7 @@ class Stall:
 
     def _objection(self, agreement: Agreement) -> str:
         demand = flatten(agreement.demand.properties)
-        return self._rules.objection(agreement.demand.requestor_id, demand) or objection(
+        return self._unwanted(agreement.demand.requestor_id, demand) or objection(
             demand,
             flatten(agreement.offer.properties),
             LinearPricing.from_properties(self._properties),

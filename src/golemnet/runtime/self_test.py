@@ -23,12 +23,15 @@ from golemnet.runtime import cage, commands, programs
 from golemnet.runtime.clean_up import clean_up
 from golemnet.runtime.driver import Driver, Image, Isolation, Limits
 from golemnet.runtime.errors import NoRuntime, RuntimeFailure
+from golemnet.runtime.network_namespace import NetworkNamespace
 from golemnet.runtime.ping import ping
 from golemnet.runtime.selection import candidates, make_driver, needs_cage
 
 DRIVER_TIMEOUT_S = 10.0
 TEST_TIMEOUT_S = 30.0
 VPN = "vpn"
+INET = "inet"
+MANIFESTS = "manifest-support"
 _LIMITS = Limits(memory_bytes=64 * 1024**2, storage_bytes=16 * 1024**2, cpu_cores=1.0, processes=32)
 
 
@@ -120,18 +123,37 @@ async def _try(driver: Driver, image: Path, problems: dict[str, str]) -> tuple[s
 
 
 async def _with_network(driver: Driver, problems: dict[str, str]) -> tuple[str, ...]:
-    """Whether the environment can be in a private network: its address must answer."""
-    here, there = IPv4Interface("10.0.0.1/30"), IPv4Address("10.0.0.2")
-    try:
-        tun = await (await driver.network_namespace()).open_tun("eth0", here, MTU)
+    """Which networks the environment can be in; manifests need none."""
+    working = [MANIFESTS]
+    for name, attempt in ((VPN, _try_private_network), (INET, _try_way_out)):
         try:
-            await ping(tun, here.ip, there)
-        finally:
-            os.close(tun)
-    except RuntimeFailure as error:
-        problems[VPN] = str(error)
-        return ()
-    return (VPN,)
+            await attempt(await driver.network_namespace())
+            working.append(name)
+        except (RuntimeFailure, OSError) as error:
+            problems[name] = str(error)
+    return tuple(working)
+
+
+async def _try_private_network(namespace: NetworkNamespace) -> None:
+    """The environment's address must answer. Raises RuntimeFailure."""
+    here, there = IPv4Interface("10.0.0.1/30"), IPv4Address("10.0.0.2")
+    tun = await namespace.open_tun("eth0", here, MTU)
+    try:
+        await ping(tun, here.ip, there)
+    finally:
+        os.close(tun)
+
+
+async def _try_way_out(namespace: NetworkNamespace) -> None:
+    """What listens for the environment must be reached in it. Raises RuntimeFailure, OSError."""
+    own = IPv4Interface("198.18.0.1/15")
+    receiving, listening = await namespace.open_servers(own, [(str(own.ip + 9), 80)])
+    (connecting,) = await namespace.open_sockets(1)
+    try:
+        await asyncio.get_running_loop().sock_connect(connecting, (str(own.ip + 9), 80))
+    finally:
+        for each in (receiving, connecting, *listening):
+            each.close()
 
 
 async def _tiny_image(folder: Path) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -49,9 +50,51 @@ def test_settings_stay_when_others_change(run) -> None:
     assert (shown["hours"], shown["only when idle"]) == ("always", False)
 
 
+def test_domains_are_listed_added_and_removed(run) -> None:
+    before = json.loads(run("whitelist", "list", "--json"))
+    run("whitelist", "add", "--patterns", "a.example", "b.example")
+    run("whitelist", "add", "-p", ".*[.]c[.]example$", "--type", "regex")
+    added = json.loads(run("whitelist", "list", "--json"))[len(before) :]
+    assert [(each["domain"], each["match"]) for each in added] == [
+        ("a.example", "strict"),
+        ("b.example", "strict"),
+        (".*[.]c[.]example$", "regex"),
+    ]
+    run("whitelist", "remove", added[0]["id"], added[2]["id"])
+    assert json.loads(run("whitelist", "list", "--json"))[len(before) :] == [added[1]]
+
+
+def test_rules_about_the_internet(run, tmp_path: Path) -> None:
+    certificate, both = tmp_path / "root.cert", tmp_path / "both.pem"
+    subject = ["-subj", "/CN=an auditor", "-keyout", str(both), "-out", str(certificate)]
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ed25519", "-nodes", *subject], check=True, capture_output=True
+    )
+    run("rule", "set", "outbound", "everyone", "--mode", "none")
+    run("rule", "set", "outbound", "audited-payload", "import-cert", str(certificate), "--mode", "all")
+    everyone, audited = json.loads(run("rule", "list", "--json"))
+    assert (everyone["mode"], audited["mode"], audited["enabled"]) == ("none", "all", True)
+    (known,) = json.loads(run("keystore", "list", "--json"))
+    assert (known["id"], known["subject"]) == (audited["certificate"], "CN=an auditor")
+    run("rule", "set", "outbound", "audited-payload", "cert-id", known["id"][:9], "--mode", "whitelist")
+    run("rule", "set", "outbound", "disable")
+    assert json.loads(run("rule", "list", "--json"))[1] == {**audited, "mode": "whitelist", "enabled": False}
+    with pytest.raises(GolemError, match="a Golem one is needed"):
+        run("rule", "set", "outbound", "partner", "cert-id", known["id"], "--mode", "all")
+    run("keystore", "remove", known["id"][:9])
+    assert json.loads(run("keystore", "list", "--json")) == []
+    assert len(json.loads(run("rule", "list", "--json"))) == 1
+
+
 @pytest.mark.parametrize(
     "words",
     [
+        ("keystore", "add", "/nowhere"),
+        ("keystore", "add", __file__),
+        ("keystore", "remove", "ab"),
+        ("whitelist", "add", "https://a.example/"),
+        ("whitelist", "add", "(", "--type", "regex"),
+        ("whitelist", "remove", "ab"),
         ("access", "allow", "ann"),
         ("config", "set", "--hours", "late"),
         ("config", "set", "--max-agreements", "0"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import os
 import re
@@ -237,6 +238,7 @@ class Unit:
         self.memory_gib = 0.0625
         self.storage_gib = 0.0625
         self.package = f"hash:sha3:{daemon.hash}:{daemon.url}/image.{daemon.hash}.link"
+        self.computation: dict | None = None
 
     async def start(self) -> None:
         self.agreement.write_text(json.dumps(self._agreement()))
@@ -272,7 +274,17 @@ class Unit:
             "golem.com.usage.vector": ["golem.usage.cpu_sec", "golem.usage.duration_sec"],
         }
         demand = {"golem": {"srv": {"comp": {"task_package": self.package}}}}
+        if self.computation is not None:
+            # as the REST API writes a name that is also the beginning of others
+            demand = {"golem": {"srv": {"comp": {"payload": {"@tag": self._manifest(), "sig": "none"}}}}}
         return {"offer": {"properties": offer}, "demand": {"properties": demand, "requestorId": REQUESTOR}}
+
+    def _manifest(self) -> str:
+        url = f"{self.daemon.url}/image.{self.daemon.hash}.link"
+        image = {"hash": f"sha3:{self.daemon.hash}", "urls": [url]}
+        times = {"createdAt": "2026-01-01T00:00:00Z", "expiresAt": "2100-01-01T00:00:00Z"}
+        manifest = {"version": "0.1.0", **times, "payload": [image], "compManifest": self.computation}
+        return base64.b64encode(json.dumps(manifest).encode()).decode()
 
     async def end(self) -> int:
         return await asyncio.wait_for(self.process.wait(), TIMEOUT_S)

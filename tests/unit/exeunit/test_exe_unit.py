@@ -325,3 +325,28 @@ async def test_who_may_not_join_a_private_network_is_told(daemon, unit):
 async def test_a_private_network_that_is_not_understood_is_refused(daemon, unit, wrong):
     (result,) = await daemon.run("one", {"deploy": {"net": [wrong]}})
     assert "cannot be understood" in result.message
+
+
+async def test_a_manifest_gives_the_image_the_commands_and_the_way_out(daemon, unit):
+    await unit.stop_now()
+    unit.computation = {
+        "version": "0.1.0",
+        "script": {"commands": ["run /bin/cat .*"], "match": "regex"},
+        "net": {"inet": {"out": {"protocols": ["https"], "urls": ["https://a.example"]}}},
+    }
+    await unit.start()
+    look = {
+        "run": {"entry_point": "/bin/cat", "args": ["/etc/resolv.conf", "/proc/net/tcp"], "capture": CAPTURE}
+    }
+    results = await daemon.run("1", *DEPLOY, look, shell("true"))
+    assert [result.result for result in results] == ["Ok", "Ok", "Ok", "Error"]
+    assert "nameserver 198.18.0.1" in results[2].stdout
+    # port 443 of 198.18.0.2, as the kernel writes it
+    assert "020012C6:01BB" in results[2].stdout
+    assert "manifest of the agreement does not permit this command: run /bin/sh -c true" in results[3].message
+
+
+async def test_without_a_manifest_there_is_no_way_out(daemon, unit):
+    (*_, looked) = await daemon.run("1", *DEPLOY, shell("cat /proc/net/tcp /etc/resolv.conf", CAPTURE))
+    assert ":0035 " not in looked.stdout
+    assert "nameserver" not in looked.stdout

@@ -52,6 +52,7 @@ def test_a_manifest_is_read_from_base64_with_and_without_padding_and_as_it_is():
     plain = json.dumps(document())
     once = parse_manifest(encoded())
     assert once == parse_manifest(encoded().rstrip("=")) == parse_manifest(plain)
+    assert once == parse_manifest(f"{encoded()[:76]}\n{encoded()[76:]}\n")
     assert once.package("x86_64").sha3_224 == HASH
     assert once.package("aarch64") is None
     assert (once.script, once.outbound) == (None, None)

@@ -18,7 +18,7 @@ async def test_the_best_driver_is_found_by_running_a_command(tmp_path):
     assert found.require() == "crun"
     assert found.isolation is Isolation.CONTAINER
     assert 0 < found.seconds < 10
-    assert found.capabilities == ("vpn",)
+    assert found.capabilities == ("manifest-support", "vpn", "inet")
     assert os.listdir(tmp_path) == []
 
 
@@ -33,7 +33,7 @@ async def test_what_networks_need_is_not_offered_where_it_is_missing(tmp_path):
     )
     output, _ = await asyncio.wait_for(found.communicate(), 30)
     result = msgspec.json.decode(output, type=SelfTest)
-    assert (result.driver, result.capabilities) == ("crun", ())
+    assert (result.driver, result.capabilities) == ("crun", ("manifest-support", "inet"))
     assert "network" in result.problems["vpn"]
 
 
