@@ -93,7 +93,7 @@ class Anvil:
 
     def _command(self) -> list[str]:
         options = ["--host", "127.0.0.1", "--port", str(self._port), "--chain-id", str(CHAIN_ID)]
-        options += ["--accounts", "1", "--balance", "1000000000", "--silent"]
+        options += ["--accounts", "2", "--balance", "1000000000", "--silent"]
         if self._state.exists():
             options += ["--load-state", str(self._state)]
         return [str(self._program), *options]

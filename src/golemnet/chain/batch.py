@@ -29,7 +29,6 @@ class BatchPayer:
     def __init__(self, chain: Ethereum, sender: TransactionSender) -> None:
         self._chain = chain
         self._sender = sender
-        self._token = Contract.load("token")
         self._multi_transfer = Contract.load("multi_transfer")
         self._lock = asyncio.Lock()
 
@@ -47,7 +46,8 @@ class BatchPayer:
             paid_by = await self._chain.batch_transaction(self._sender.address, batch)
             if paid_by is not None:
                 return await mined(self._chain, paid_by, timeout_s, self._chain.file.confirmations)
-            await self._approve(sum(each.amount for each in payouts), timeout_s)
+            total = sum(each.amount for each in payouts)
+            await approve(self._chain, self._sender, self._chain.file.multi_transfer, total, timeout_s)
             await self._sender.send(batch_id, self._chain.file.multi_transfer, self._data(batch, payouts))
             return await self._sender.wait(batch_id, timeout_s)
 
@@ -55,9 +55,14 @@ class BatchPayer:
         receivers = [each.receiver for each in payouts]
         return self._multi_transfer.call("payOnce", batch, receivers, [each.amount for each in payouts])
 
-    async def _approve(self, amount: int, timeout_s: float) -> None:
-        if await self._chain.allowance(self._sender.address) >= amount:
-            return
-        data = self._token.call("approve", self._chain.file.multi_transfer, _UNLIMITED)
-        await self._sender.send("approve", self._chain.file.token, data)
-        await self._sender.wait("approve", timeout_s)
+
+async def approve(
+    chain: Ethereum, sender: TransactionSender, spender: str, amount: int, timeout_s: float
+) -> None:
+    """Let the contract ``spender`` move ``amount`` wei of the sender's tokens, and any more later on."""
+    if await chain.allowance(sender.address, spender) >= amount:
+        return
+    intent = "approve" if spender == chain.file.multi_transfer else f"approve {spender}"
+    data = Contract.load("token").call("approve", spender, _UNLIMITED)
+    await sender.send(intent, chain.file.token, data)
+    await sender.wait(intent, timeout_s)

@@ -14,6 +14,7 @@ from golemnet.chain.rpc import JsonRpc
 from golemnet.model.keys import keccak256
 
 DEPLOY_TIMEOUT_S = 10.0
+NOTICE_S = 24 * 3600
 _POLL_S = 0.02
 
 
@@ -24,18 +25,26 @@ class Deployed(msgspec.Struct, frozen=True):
     token: str
     multi_transfer: str
     most_payments: int
+    vouchers: str
 
 
 async def deploy(rpc: JsonRpc) -> Deployed:
-    """Deploy what is not there yet, from the first account that the node signs for.
+    """Deploy what is not there yet, from the accounts that the node signs for.
+
+    The second one is for contracts that came later: on an older chain the first, the faucet, is far ahead.
 
     Raises:
-        ChainError: that account has done something else before.
+        ChainError: an account has done something else before.
     """
-    deployer = (await rpc.call("eth_accounts"))[0]
+    deployer, second = await rpc.call("eth_accounts")
     token = await _ensure(rpc, deployer, 0, Contract.load("token").deployment())
     multi_transfer = await _ensure(rpc, deployer, 1, Contract.load("multi_transfer").deployment(token))
-    return Deployed(deployer, token, multi_transfer, await _most_payments(rpc, multi_transfer))
+    most = await _most_payments(rpc, multi_transfer)
+    data = Contract.load("vouchers").deployment(token, NOTICE_S)
+    if await rpc.call("eth_getBalance", second, "latest") == "0x0":
+        await rpc.call("anvil_setBalance", second, hex(10**18))
+    vouchers = await _ensure(rpc, second, 0, data)
+    return Deployed(deployer, token, multi_transfer, most, vouchers)
 
 
 async def _most_payments(rpc: JsonRpc, multi_transfer: str) -> int:

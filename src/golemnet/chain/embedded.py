@@ -59,6 +59,7 @@ def describe(port: int, deployed: Deployed) -> ChainFile:
         multi_transfer=deployed.multi_transfer,
         faucet=FaucetAccount(deployed.deployer),
         most_payments=deployed.most_payments,
+        vouchers=deployed.vouchers,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -81,12 +82,11 @@ class Ethereum:
 
     async def token_balance(self, address: str) -> int:
         """The tokens of ``address`` in wei."""
-        return await self._ask(self.file.token, self._token, "balanceOf", address)
+        return await self.ask(self.file.token, self._token, "balanceOf", address)
 
-    async def allowance(self, owner: str) -> int:
-        """What the multi-transfer contract may still move for ``owner``, in wei."""
-        spender = self.file.multi_transfer
-        return await self._ask(self.file.token, self._token, "allowance", owner, spender)
+    async def allowance(self, owner: str, spender: str) -> int:
+        """What the contract ``spender`` may still move for ``owner``, in wei."""
+        return await self.ask(self.file.token, self._token, "allowance", owner, spender)
 
     async def nonce(self, address: str) -> int:
         """How many transactions of ``address`` are in blocks."""
@@ -165,20 +165,21 @@ class Ethereum:
 
     async def batch_transaction(self, payer: str, batch: bytes) -> str | None:
         """The hash of the transaction that has paid ``batch`` of ``payer``; None if none has."""
-        topics = [self._multi_transfer.topic("BatchPaid"), bytes.fromhex(payer[2:]).rjust(32, b"\0"), batch]
-        logs = await self._rpc.call(
-            "eth_getLogs",
-            {
-                "fromBlock": "0x0",
-                "address": self.file.multi_transfer,
-                "topics": ["0x" + topic.hex() for topic in topics],
-            },
-        )
+        topics = [self._multi_transfer.topic("BatchPaid"), address_topic(payer), batch]
+        return await self.transaction_with(self.file.multi_transfer, topics)
+
+    async def transaction_with(self, contract: str, topics: Sequence[bytes]) -> str | None:
+        """The hash of the first transaction in which ``contract`` has logged ``topics``; None if none has."""
+        wanted = {"fromBlock": "0x0", "address": contract, "topics": ["0x" + each.hex() for each in topics]}
+        logs = await self._rpc.call("eth_getLogs", wanted)
         return logs[0]["transactionHash"] if logs else None
 
-    async def _ask(self, address: str, contract: Contract, name: str, *arguments: Any) -> Any:
+    async def ask(
+        self, address: str, contract: Contract, name: str, *arguments: Any, block: str = "latest"
+    ) -> Any:
+        """What function ``name`` of the contract at ``address`` answers, as things stood after ``block``."""
         call = {"to": address, "data": "0x" + contract.call(name, *arguments).hex()}
-        answer = await self._rpc.call("eth_call", call, "latest")
+        answer = await self._rpc.call("eth_call", call, block)
         if answer == "0x":
             raise ChainError(f"There is no contract at {address} of the chain {self.file.rpc_url}.")
         return contract.result(name, bytes.fromhex(answer[2:]))
@@ -194,6 +195,11 @@ class Ethereum:
             for each in events
             if each is not None
         ]
+
+
+def address_topic(address: str) -> bytes:
+    """An address as it stands in the topics of a log."""
+    return bytes.fromhex(address[2:]).rjust(32, b"\0")
 
 
 def _bytes(text: str) -> bytes:

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 ARTIFACTS = Path(__file__).parent / "artifacts.json"
-NAMES = ("token", "multi_transfer")
+NAMES = ("token", "multi_transfer", "vouchers")
 
 
 class Artifact(msgspec.Struct, frozen=True):
