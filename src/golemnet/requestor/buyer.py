@@ -15,23 +15,24 @@ from typing import Any, Self, TypeVar
 
 from golemnet.clock import Clock, SystemClock
 from golemnet.errors import GolemError
-from golemnet.gftp.daemon_address import daemon_of
+from golemnet.gftp.daemon_address import DaemonAddress, daemon_of
 from golemnet.model.money import format_amount, parse_amount
 from golemnet.requestor.budget import Budget
-from golemnet.requestor.demand import Package, compose
+from golemnet.requestor.demand import DemandText, Package, compose
+from golemnet.requestor.details import Listener, ignore
 from golemnet.requestor.errors import BudgetExhausted, RunTimeout
 from golemnet.requestor.events import Consumer, Event, RunEnded, RunStarted
 from golemnet.requestor.files import SharedFolder
 from golemnet.requestor.leftovers import Leftovers
-from golemnet.requestor.market import Market
+from golemnet.requestor.market import Market, Tailor
 from golemnet.requestor.payments import Cashier
 from golemnet.requestor.run import Run
 from golemnet.requestor.strategies import MarketStrategy
 from golemnet.requestor.task_queue import AnyTask, TaskQueue
-from golemnet.requestor.worker import Worker
+from golemnet.requestor.worker import Drive, Worker, driving
 from golemnet.rest.client import Client
 from golemnet.rest.errors import ApiError, Unauthorized
-from golemnet.rest.payment import Allocation
+from golemnet.rest.payment import Allocation, MarketDecoration
 from golemnet.rest.transport import DaemonUnreachable
 
 INVOICES_S = 30.0
@@ -52,6 +53,8 @@ class Buyer:
         subnet_tag: the part of the market to buy on; by default ``YAGNA_SUBNET``, else all of it.
         emit: hears what happens.
         clock: time.
+        daemon: which one; by default that of the environment.
+        platform: how is paid, like ``erc20-holesky-tglm``; by default as the daemon prefers.
 
     Raises:
         GolemError: an argument makes no sense, or there is no application key.
@@ -66,6 +69,8 @@ class Buyer:
         subnet_tag: str | None,
         emit: Consumer,
         clock: Clock | None = None,
+        daemon: DaemonAddress | None = None,
+        platform: str | None = None,
     ) -> None:
         self._timeout = checked(timeout, timeout > timedelta(0), "timeout must be longer than nothing")
         self.budget = Budget(_amount(budget))
@@ -73,11 +78,15 @@ class Buyer:
         self._subnet = subnet_tag or os.environ.get("YAGNA_SUBNET") or None
         self._emit = _harmless(emit)
         self._clock = clock or SystemClock()
-        self._client = Client.from_environment()
+        self._daemon = daemon
+        self._platform = platform
+        self._client = Client.from_environment() if daemon is None else Client(daemon.api_url, daemon.app_key)
         self._markets: list[Market] = []
+        self._negotiating: dict[Market, asyncio.Task[None]] = {}
         self._runs: list[Run] = []
         self._looked = 0.0
         self.accepted = 0
+        self.patience_s = INVOICES_S
         self.earlier: Leftovers | None = None
 
     async def __aenter__(self) -> Self:
@@ -103,29 +112,58 @@ class Buyer:
 
     async def demand(self, package: Package) -> Market:
         """Put a demand for ``package`` on the market, where it stays until everything ends."""
-        decoration = await self._client.payment.get_demand_decorations([self._allocation.allocation_id])
-        demand = compose(package, self._subnet, self.expires, decoration, self._name)
-        market = Market(self._client, self._clock, demand, self._strategy, self._emit)
+        demand = compose(package, self._subnet, self.expires, await self.decoration(), self._name)
+        return await self.publish(demand, self._emit)
+
+    async def decoration(self) -> MarketDecoration:
+        """What a demand needs, so that only those answer who can be paid from the allocation."""
+        return await self._client.payment.get_demand_decorations([self.allocation_id])
+
+    async def publish(
+        self, demand: DemandText, emit: Consumer, tell: Listener = ignore, tailor: Tailor | None = None
+    ) -> Market:
+        """Put a demand on the market, where it stays until it is retired or everything ends.
+
+        Args:
+            demand: what is asked for.
+            emit: hears what happens.
+            tell: hears it with the documents.
+            tailor: what a proposal is answered with, instead of the same demand.
+        """
+        market = Market(self._client, self._clock, demand, self._strategy, emit)
+        market.tell = tell
+        market.tailor = tailor or market.tailor
         demand_id = await market.publish()
-        self._stack.push_async_callback(market.withdraw)
         self._markets.append(market)
-        self._in_background(market.run())
-        platform = self._allocation.payment_platform
-        self._emit(RunStarted(demand_id=demand_id, budget=self.budget.total, platform=platform))
+        self._negotiating[market] = asyncio.create_task(market.run())
+        self._stack.push_async_callback(self.retire, market)
+        emit(RunStarted(demand_id=demand_id, budget=self.budget.total, platform=self.platform))
         return market
 
+    async def retire(self, market: Market) -> None:
+        """Take a demand off the market; nothing if that is done."""
+        negotiating = self._negotiating.pop(market, None)
+        if negotiating is not None:
+            self._markets.remove(market)
+            await _stop(negotiating)
+            await market.withdraw()
+
     def start(self, market: Market, worker: Worker, queue: TaskQueue, max_workers: int) -> Run:
-        """Start to work on the tasks of a queue, at providers that the market finds."""
+        """Start to let a worker do the tasks of a queue, at providers that the market finds."""
+        return self.begin(market, driving(worker), queue, max_workers, self._emit)
+
+    def begin(self, market: Market, drive: Drive, queue: TaskQueue, max_workers: int, emit: Consumer) -> Run:
+        """Start to work on the tasks of a queue, in any way."""
         run = Run(
             client=self._client,
             clock=self._clock,
             market=market,
             cashier=self.cashier,
             files=self._files,
-            worker=worker,
+            drive=drive,
             queue=queue,
             max_workers=max_workers,
-            emit=self._emit,
+            emit=emit,
         )
         self._runs.append(run)
         run.start()
@@ -160,6 +198,21 @@ class Buyer:
         return self._allocation.allocation_id
 
     @property
+    def client(self) -> Client:
+        """The daemon."""
+        return self._client
+
+    @property
+    def name(self) -> str:
+        """How providers see us."""
+        return self._name
+
+    @property
+    def platform(self) -> str:
+        """How everything is paid."""
+        return self._allocation.payment_platform
+
+    @property
     def left_s(self) -> float:
         """Seconds until everything has failed."""
         return (self.expires - self._clock.now()).total_seconds()
@@ -192,7 +245,7 @@ class Buyer:
     async def _open(self) -> None:
         stack = self._stack
         await stack.enter_async_context(self._client)
-        self._files = await stack.enter_async_context(SharedFolder(daemon_of(os.environ)))
+        self._files = await stack.enter_async_context(SharedFolder(self._daemon or daemon_of(os.environ)))
         if self.earlier is not None:
             await self.earlier.release(self._client)
         self._allocation = await self._reserve()
@@ -210,7 +263,9 @@ class Buyer:
     async def _reserve(self) -> Allocation:
         until = self.expires + ALLOCATION_MARGIN
         try:
-            return await self._client.payment.create_allocation(self.budget.total, timeout=until)
+            return await self._client.payment.create_allocation(
+                self.budget.total, payment_platform=self._platform, timeout=until
+            )
         except Unauthorized:
             raise
         except ApiError as error:
@@ -222,7 +277,7 @@ class Buyer:
 
     async def _finish(self) -> None:
         """Wait for the invoices of all agreements; what comes later stays reserved in vain for a while."""
-        unpaid = await self.cashier.settle(INVOICES_S)
+        unpaid = await self.cashier.settle(self.patience_s)
         self._emit(
             RunEnded(
                 seconds=time.monotonic() - self._started,

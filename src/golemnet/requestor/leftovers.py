@@ -14,7 +14,7 @@ from golemnet.requestor.market import Deal, candidate_of
 from golemnet.requestor.payments import Cashier
 from golemnet.rest.client import Client
 from golemnet.rest.errors import ApiError
-from golemnet.rest.market import Proposal
+from golemnet.rest.market import Agreement, Proposal
 from golemnet.rest.transport import DaemonUnreachable
 
 # Providers stop by themselves when their debit notes stay without an answer.
@@ -60,7 +60,11 @@ class Leftovers(msgspec.Struct):
 
 
 async def _deal(client: Client, agreement_id: str) -> Deal:
-    agreement = await client.market.get_agreement(agreement_id)
+    return deal_of(await client.market.get_agreement(agreement_id))
+
+
+def deal_of(agreement: Agreement) -> Deal:
+    """An agreement that was signed before. Raises ValueError if nobody can calculate with its prices."""
     offer = agreement.offer
     proposal = Proposal(
         properties=offer.properties,
@@ -70,4 +74,4 @@ async def _deal(client: Client, agreement_id: str) -> Deal:
         state="Accepted",
         timestamp=offer.timestamp,
     )
-    return Deal(agreement_id, candidate_of(proposal))
+    return Deal(agreement.agreement_id, candidate_of(proposal))

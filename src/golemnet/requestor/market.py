@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import timedelta
 
@@ -18,6 +18,17 @@ from golemnet.model.properties import flatten
 from golemnet.requestor.budget import is_bounded
 from golemnet.requestor.candidates import Candidate, Candidates
 from golemnet.requestor.demand import DemandText
+from golemnet.requestor.details import (
+    AgreementProposed,
+    AgreementRefused,
+    Listener,
+    OfferAgreed,
+    OfferAnswered,
+    OfferReceived,
+    OfferRefused,
+    OfferUnanswered,
+    ignore,
+)
 from golemnet.requestor.events import (
     AgreementFailed,
     AgreementSigned,
@@ -47,6 +58,7 @@ MAX_REFUSALS = 3
 UNNEEDED = {"message": "No longer needed."}
 TOO_DEAR = {"message": "The price is higher than the requestor's limit."}
 
+Tailor = Callable[[Proposal], Awaitable[DemandText]]
 log = logging.getLogger(__name__)
 
 
@@ -94,6 +106,8 @@ class Market:
         self._demand = demand
         self._strategy = strategy
         self._emit = emit
+        self.tell: Listener = ignore
+        self.tailor: Tailor = self._same_demand
         self.candidates = Candidates()
         self._anyone = asyncio.Event()
         self._refusals: dict[str, None] = {}
@@ -173,20 +187,31 @@ class Market:
 
     async def _counter(self, proposal: Proposal) -> None:
         """Answer an offer that is good enough with our demand."""
-        market, demand = self._client.market, self._demand
+        self.tell(OfferReceived(proposal=proposal))
         try:
             if await self._appraise(proposal) is None:
-                await market.reject_proposal_offer(self.demand_id, proposal.proposal_id, TOO_DEAR)
-                return
-            await market.counter_proposal_demand(
-                self.demand_id, proposal.proposal_id, demand.properties, demand.constraints
-            )
+                await self._refuse(proposal)
+            else:
+                demand = await self.tailor(proposal)
+                await self._client.market.counter_proposal_demand(
+                    self.demand_id, proposal.proposal_id, demand.properties, demand.constraints
+                )
+                self.tell(OfferAnswered(proposal=proposal))
         except (ApiError, DaemonUnreachable) as error:
+            self.tell(OfferUnanswered(proposal=proposal, error=error))
             log.debug("offer not answered provider_id=%s why=%s", proposal.issuer_id, str(error))
+
+    async def _refuse(self, proposal: Proposal) -> None:
+        self.tell(OfferRefused(proposal=proposal, reason=TOO_DEAR["message"]))
+        await self._client.market.reject_proposal_offer(self.demand_id, proposal.proposal_id, TOO_DEAR)
+
+    async def _same_demand(self, proposal: Proposal) -> DemandText:
+        return self._demand
 
     async def _collect(self, proposal: Proposal) -> None:
         appraised = await self._appraise(proposal)
         if appraised is not None:
+            self.tell(OfferAgreed(proposal=proposal))
             self._anyone.set()
             self.candidates.add(*appraised)
 
@@ -197,7 +222,9 @@ class Market:
         except ValueError as error:
             log.info("offer makes no sense provider_id=%s why=%s", proposal.issuer_id, str(error))
             return None
-        offer = OfferView(proposal.issuer_id, flatten(proposal.properties))
+        offer = OfferView(
+            proposal.issuer_id, flatten(proposal.properties), proposal.proposal_id, proposal.state == "Draft"
+        )
         score = await self._strategy.score_offer(offer)
         return None if score < 0 else (score, candidate)
 
@@ -208,12 +235,14 @@ class Market:
             valid_to = self._clock.now() + VALID_FOR
             agreement_id = await market.create_agreement(candidate.proposal_id, valid_to)
             await market.confirm_agreement(agreement_id)
+            self.tell(AgreementProposed(agreement_id=agreement_id, candidate=candidate))
             await market.wait_for_approval(agreement_id, APPROVAL_S)
         except asyncio.CancelledError:
             if agreement_id:
                 await asyncio.shield(self._undo(agreement_id))
             raise
         except (ApiError, DaemonUnreachable) as error:
+            self.tell(AgreementRefused(agreement_id=agreement_id, reason=str(error)))
             self._emit(
                 AgreementFailed(
                     provider_id=candidate.provider_id,

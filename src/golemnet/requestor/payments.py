@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from decimal import Decimal
 
@@ -14,6 +14,15 @@ import msgspec
 from golemnet.clock import Clock
 from golemnet.model.money import format_amount
 from golemnet.requestor.budget import Budget, Meter
+from golemnet.requestor.details import (
+    DebitNoteAccepted,
+    DebitNoteReceived,
+    DebitNoteRefused,
+    InvoiceAnswered,
+    InvoiceReceived,
+    Listener,
+    ignore,
+)
 from golemnet.requestor.events import ClaimRejected, Consumer, InvoiceAccepted
 from golemnet.requestor.market import Deal
 from golemnet.rest.client import Client
@@ -66,6 +75,9 @@ class Cashier:
         self._emit = emit
         self._accounts: dict[str, Account] = {}
         self._changed = asyncio.Event()
+        self.tell: Listener = ignore
+        # more objections to a claim: why it is too much; empty if it is not
+        self.objects: Callable[[Invoice | DebitNote], Awaitable[str]] = _no_objection
 
     def open(self, deal: Deal) -> None:
         """An agreement was signed: it will send an invoice."""
@@ -75,6 +87,11 @@ class Cashier:
         """An agreement of a run that was killed: its provider has worked between these times at most."""
         meter = Meter(deal.candidate.pricing, deal.candidate.threads, began, ended)
         self._accounts[deal.agreement_id] = Account(deal, {"": meter}, is_inherited=True)
+
+    def keep(self, deal: Deal) -> None:
+        """An agreement goes on without us; its invoice is somebody else's matter."""
+        del self._accounts[deal.agreement_id]
+        self._changed.set()
 
     def gone(self, deal: Deal) -> None:
         """The provider cannot be reached: its invoice is not waited for as long as those of others."""
@@ -187,7 +204,8 @@ class Cashier:
         account = self._accounts.get(invoice.agreement_id)
         if account is None or account.is_invoiced or invoice.status != OPEN:
             return
-        why = self._objection(account, invoice)
+        self.tell(InvoiceReceived(invoice=invoice))
+        why = await self.objects(invoice) or self._objection(account, invoice)
         if why:
             await self._reject_invoice(invoice, why)
         else:
@@ -197,6 +215,7 @@ class Cashier:
             self._emit(
                 InvoiceAccepted(agreement_id=invoice.agreement_id, provider_name=name, amount=invoice.amount)
             )
+        self.tell(InvoiceAnswered(invoice=invoice, objection=why))
         account.is_invoiced = True
         self._changed.set()
 
@@ -220,12 +239,15 @@ class Cashier:
         account = self._accounts.get(note.agreement_id)
         if account is None or account.is_invoiced or account.is_inherited or note.status != OPEN:
             return
-        why = self._objection_to_note(account, note)
+        self.tell(DebitNoteReceived(note=note))
+        why = await self.objects(note) or self._objection_to_note(account, note)
         payment = self._client.payment
         if not why:
             await payment.accept_debit_note(note.debit_note_id, note.total_amount_due, self._allocation_id)
+            self.tell(DebitNoteAccepted(note=note))
             return
         self._emit(ClaimRejected(agreement_id=note.agreement_id, amount=note.total_amount_due, reason=why))
+        self.tell(DebitNoteRefused(note=note, objection=why))
         rejection = Rejection("INCORRECT_AMOUNT", Decimal(0), why)
         await payment.reject_debit_note(note.debit_note_id, rejection)
 
@@ -244,3 +266,7 @@ class Cashier:
             return f"The budget has {format_amount(self._budget.left)} GLM left."
         account.notes = notes
         return ""
+
+
+async def _no_objection(claim: Invoice | DebitNote) -> str:
+    return ""

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Collection
+from collections.abc import Collection, Coroutine
 from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
 
 from golemnet.clock import Clock
+from golemnet.requestor.details import AgreementEnded
 from golemnet.requestor.errors import CommandFailed, ProviderLost
 from golemnet.requestor.events import ActivityStarted, Consumer, ProviderGone
 from golemnet.requestor.market import Deal, Market
@@ -15,7 +18,7 @@ from golemnet.requestor.payments import Cashier
 from golemnet.requestor.session import Session
 from golemnet.requestor.steps import Files
 from golemnet.requestor.task_queue import AnyTask, TaskQueue
-from golemnet.requestor.worker import Worker, WorkerRun
+from golemnet.requestor.worker import Drive
 from golemnet.rest.client import Client
 
 STOP_S = 15.0
@@ -32,7 +35,7 @@ class Run:
     market: Market
     cashier: Cashier
     files: Files
-    worker: Worker
+    drive: Drive
     queue: TaskQueue
     max_workers: int
     emit: Consumer
@@ -48,10 +51,27 @@ class Run:
         self.queue.here = self._has_other_than
         self.queue.elsewhere = self.market.candidates.has_other_than
         self._watch = asyncio.create_task(self._watch_failure())
-        for _ in range(self.max_workers):
-            task = asyncio.create_task(self._slot())
-            self._slots.add(task)
-            task.add_done_callback(self._slot_ended)
+        self.widen(self.max_workers)
+
+    def widen(self, count: int) -> None:
+        """Work with so many providers more at once."""
+        for _ in range(count):
+            self.also(self._slot())
+
+    async def adopt(self, deal: Deal, activity_id: str, began: datetime, drive: Drive) -> None:
+        """Go on in an activity that somebody else has begun, and left."""
+        session = Session(self.client, self.clock, deal, self.files)
+        session.activity_id = activity_id
+        self.cashier.open(deal)
+        self.cashier.start_meter(deal, activity_id, began)
+        self._count(deal.candidate.provider_id, 1)
+        await self._work(session, drive)
+
+    def also(self, work: Coroutine[Any, Any, None]) -> None:
+        """Make something a part of the run: what it raises ends it."""
+        task = asyncio.create_task(work)
+        self._slots.add(task)
+        task.add_done_callback(self._slot_ended)
 
     async def next_done(self) -> AnyTask | None:
         """The next task that is done; None after the last one. Raises what has ended the run."""
@@ -71,6 +91,11 @@ class Run:
             slot.cancel()
         if self._slots:
             await asyncio.wait(self._slots, timeout=STOP_S)
+
+    async def leave(self, timeout_s: float) -> None:
+        """Wait until all have left, which they do when there is nothing more for them."""
+        if self._slots:
+            await asyncio.wait(self._slots, timeout=timeout_s)
 
     async def _watch_failure(self) -> None:
         """A task that has failed for good ends the run, also while others are being worked on."""
@@ -92,7 +117,7 @@ class Run:
                 self._coming -= 1
                 self.queue.nudge()
             if session is not None:
-                await self._work(session)
+                await self._work(session, self.drive)
 
     async def _sign(self) -> Deal | None:
         """An agreement, unless all work is done before there is one."""
@@ -122,9 +147,9 @@ class Run:
                 await self._close(session)
         return session if is_open else None
 
-    async def _work(self, session: Session) -> None:
+    async def _work(self, session: Session, drive: Drive) -> None:
         try:
-            await WorkerRun(session, self.queue, self.emit, self._done.put_nowait).run(self.worker)
+            await drive(session, self.queue, self.emit, self._done.put_nowait)
         except ProviderLost as error:
             self._lost(session.deal, error)
         except (CommandFailed, TimeoutError):
@@ -135,10 +160,14 @@ class Run:
     async def _close(self, session: Session) -> None:
         self._count(session.deal.candidate.provider_id, -1)
         self.cashier.stop_meters(session.deal)
-        await asyncio.shield(self._end(session))
+        if session.is_kept:
+            self.cashier.keep(session.deal)
+        else:
+            await asyncio.shield(self._end(session))
 
     async def _end(self, session: Session) -> None:
         await session.close()
+        self.market.tell(AgreementEnded(agreement_id=session.deal.agreement_id, reason=session.reason))
         if session.is_gone:
             self.cashier.gone(session.deal)
 

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -55,18 +55,21 @@ class Session:
     """
 
     def __init__(self, client: Client, clock: Clock, deal: Deal, files: Files) -> None:
-        self._client = client
+        self.client = client
         self._clock = clock
-        self._files = files
+        self.files = files
         self._is_begun = False
         self.is_gone = False
+        # one that is kept goes on without us: somebody else will end it
+        self.is_kept = False
+        self.reason: dict[str, Any] = SUCCESS
         self.deal = deal
         self.activity_id = ""
 
     async def open(self) -> None:
         """Create the activity; the container is set up by the first batch."""
-        create = self._client.activity.create_activity
-        self.activity_id = await self._ask(lambda: create(self.deal.agreement_id, timeout_s=CREATE_S))
+        create = self.client.activity.create_activity
+        self.activity_id = await self.ask(lambda: create(self.deal.agreement_id, timeout_s=CREATE_S))
 
     async def execute(self, work: Work) -> list[CommandResult]:
         """Run a batch to its end.
@@ -75,7 +78,7 @@ class Session:
             CommandFailed: a command of it has failed.
             TimeoutError: it took longer than the work's own timeout.
         """
-        prepared = await prepare(work.steps, self._files)
+        prepared = await prepare(work.steps, self.files)
         commands = prepared.commands
         begin: list[Command] = []
         if not self._is_begun:
@@ -86,7 +89,7 @@ class Session:
             results = await self._bounded(work, [*begin, *commands])
         finally:
             for url in prepared.urls:
-                await self._files.close(url)
+                await self.files.close(url)
         own = results[len(begin) :]
         return [msgspec.structs.replace(each, index=each.index - len(begin)) for each in own]
 
@@ -107,20 +110,20 @@ class Session:
 
     async def close(self) -> None:
         """End activity and agreement; the provider sends its invoice then."""
-        activity, market = self._client.activity, self._client.market
+        activity, market = self.client.activity, self.client.market
         try:
             if self.activity_id:
                 await activity.destroy_activity(self.activity_id, timeout_s=CLOSE_S)
         except (ApiError, DaemonUnreachable) as error:
             self.is_gone = isinstance(error, GatewayTimeout)
         with suppress(ApiError, DaemonUnreachable):
-            await market.terminate_agreement(self.deal.agreement_id, SUCCESS)
+            await market.terminate_agreement(self.deal.agreement_id, self.reason)
 
     async def _run(self, commands: list[Command]) -> list[CommandResult]:
         if not commands:
             return []
-        activity = self._client.activity
-        batch_id = await self._ask(lambda: activity.exec(self.activity_id, commands))
+        activity = self.client.activity
+        batch_id = await self.ask(lambda: activity.exec(self.activity_id, commands))
         results = await self._results(batch_id, len(commands))
         found = [_result(result, commands) for result in results]
         for result in found:
@@ -131,15 +134,15 @@ class Session:
         return found
 
     async def _results(self, batch_id: str, count: int) -> Sequence[ExeScriptCommandResult]:
-        read = self._client.activity.batch_results
+        read = self.client.activity.batch_results
         while True:
-            results = await self._ask(
+            results = await self.ask(
                 lambda: read(self.activity_id, batch_id, timeout_s=POLL_S, command_index=count - 1)
             )
             if results and results[-1].is_batch_finished:
                 return results
 
-    async def _ask(self, call: Callable[[], Awaitable[T]]) -> T:
+    async def ask(self, call: Callable[[], Awaitable[T]]) -> T:
         """Ask the daemon; one that is away for a while is waited for."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + DAEMON_AWAY_S

@@ -18,10 +18,12 @@ SCORE_TRUSTED = 100.0
 
 
 class OfferView(msgspec.Struct, frozen=True):
-    """An offer as a strategy sees it: who made it, and its flat properties."""
+    """An offer as a strategy sees it: who made it, its flat properties, and whether it answers our demand."""
 
     issuer: str
     props: dict[str, Any]
+    id: str = ""
+    is_draft: bool = False
 
     def pricing(self) -> LinearPricing:
         """Its prices. Raises ValueError if it has none that are linear."""

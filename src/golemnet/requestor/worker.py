@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
 from typing import Any, Self
 
@@ -52,6 +52,18 @@ class Tasks:
 
 
 Worker = Callable[[WorkContext, Tasks], AsyncIterator[Work]]
+Done = Callable[[AnyTask], None]
+Drive = Callable[[Session, TaskQueue, Consumer, Done], Awaitable[None]]
+"""Does the work of one activity, from its first task until there is none for it, or its provider is lost."""
+
+
+def driving(worker: Worker) -> Drive:
+    """Let a generator of the script do the work of an activity."""
+
+    async def drive(session: Session, queue: TaskQueue, emit: Consumer, done: Done) -> None:
+        await WorkerRun(session, queue, emit, done).run(worker)
+
+    return drive
 
 
 class WorkerRun:
@@ -64,9 +76,7 @@ class WorkerRun:
         done: takes each accepted task.
     """
 
-    def __init__(
-        self, session: Session, queue: TaskQueue, emit: Consumer, done: Callable[[AnyTask], None]
-    ) -> None:
+    def __init__(self, session: Session, queue: TaskQueue, emit: Consumer, done: Done) -> None:
         self._session = session
         self._queue = queue
         self._emit = emit

@@ -16,6 +16,7 @@ from golemnet.rest.identity_client import IdentityClient
 from golemnet.rest.market_client import MarketClient
 from golemnet.rest.payment_client import PaymentClient
 from golemnet.rest.transport import Transport
+from golemnet.rest.vpn_client import VpnClient
 
 DEFAULT_API_URL = "http://127.0.0.1:7465"
 
@@ -69,6 +70,7 @@ class Client:
         self.payment = PaymentClient(transport)
         self.identity = IdentityClient(transport)
         self.gsb = GsbClient(transport)
+        self.vpn = VpnClient(transport)
         return self
 
     async def __aexit__(

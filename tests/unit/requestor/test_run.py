@@ -22,6 +22,7 @@ from golemnet.requestor.run import Run
 from golemnet.requestor.strategies import LeastExpensiveLinearPayuMS
 from golemnet.requestor.task_queue import MAX_ATTEMPTS, TaskQueue
 from golemnet.requestor.tasks import Task
+from golemnet.requestor.worker import driving
 from golemnet.testing.clock import ManualClock
 
 SOON_S = 5.0
@@ -52,7 +53,7 @@ class Job:
             market=self.market,
             cashier=self.cashier,
             files=SimpleNamespace(),
-            worker=worker,
+            drive=driving(worker),
             queue=TaskQueue(tasks),
             max_workers=workers,
             emit=emit,

@@ -1,0 +1,5 @@
+"""Bytes in pieces."""
+
+from golemnet.requestor.published.chunks import chunks
+
+__all__ = ["chunks"]

@@ -1,0 +1,5 @@
+"""More strategies."""
+
+from golemnet.requestor.published.strategies import ProviderFilter
+
+__all__ = ["ProviderFilter"]

@@ -1,0 +1,5 @@
+"""The door: ``async with Golem(budget=1.0) as golem``."""
+
+from golemnet.requestor.published.golem import Golem
+
+__all__ = ["Golem"]

@@ -1,0 +1,39 @@
+"""Images that run at providers: ``await vm.repo(image_hash=...)``."""
+
+from golemnet.requestor.published.models import (
+    INF_CORES,
+    RUNTIME_VM,
+    InfVm,
+    VmManifestRequest,
+    VmPackageFormat,
+    VmRequest,
+)
+from golemnet.requestor.published.payloads import (
+    DEFAULT_REPOSITORY_URL,
+    VM_CAPS_MANIFEST_SUPPORT,
+    VM_CAPS_VPN,
+    VmCaps,
+    _VmConstraints,
+    _VmManifestPackage,
+    _VmPackage,
+    manifest,
+    repo,
+)
+
+__all__ = [
+    "DEFAULT_REPOSITORY_URL",
+    "INF_CORES",
+    "RUNTIME_VM",
+    "VM_CAPS_MANIFEST_SUPPORT",
+    "VM_CAPS_VPN",
+    "InfVm",
+    "VmCaps",
+    "VmManifestRequest",
+    "VmPackageFormat",
+    "VmRequest",
+    "_VmConstraints",
+    "_VmManifestPackage",
+    "_VmPackage",
+    "manifest",
+    "repo",
+]

@@ -1,0 +1,5 @@
+"""Private networks without an engine."""
+
+from golemnet.requestor.published.network import Net
+
+__all__ = ["Net"]

@@ -1,0 +1,5 @@
+"""Where an instance is."""
+
+from golemnet.requestor.published.service_state import ServiceState
+
+__all__ = ["ServiceState"]

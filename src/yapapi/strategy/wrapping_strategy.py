@@ -1,0 +1,5 @@
+"""Changes a part of another strategy."""
+
+from golemnet.requestor.published.strategies import WrappingMarketStrategy
+
+__all__ = ["WrappingMarketStrategy"]
