@@ -16,7 +16,6 @@ from golemnet.sdk.calls import Call, Outcome
 from golemnet.sdk.costs import Book, CostReport
 from golemnet.sdk.journal import Journal
 from golemnet.sdk.providers import learn
-from golemnet.sdk.report_page import write_report
 from golemnet.sdk.timeline import Timeline
 
 
@@ -103,6 +102,8 @@ class History:
         self._journal.close()
 
     def _write(self, page: Path, report: CostReport, budget: Decimal) -> None:
+        from golemnet.sdk.report_page import write_report  # few runs want one
+
         try:
             write_report(page, self._timeline, report, budget)
             self._say(f"the report is {page}")

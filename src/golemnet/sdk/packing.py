@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import inspect
 import io
+import marshal
 import pickle
 import sys
 import sysconfig
@@ -14,6 +15,8 @@ from contextlib import contextmanager
 from functools import cache
 from hashlib import sha256
 from importlib import resources
+from importlib.machinery import SourceFileLoader
+from importlib.util import MAGIC_NUMBER, find_spec
 from types import ModuleType
 from typing import Any
 
@@ -27,6 +30,7 @@ HERE = "{}.{}".format(*sys.version_info)
 MAX_FUNCTION_BYTES = 256 * 1024**2
 # What is installed here may be installed in an image as well; everything else is the user's own and travels.
 _INSTALLED = ("site-packages", "dist-packages")
+_PARTS = ("cloudpickle.cloudpickle", "cloudpickle.cloudpickle_fast")
 _OURS = ("golemnet", "yapapi", "cloudpickle")
 
 
@@ -104,11 +108,18 @@ def program() -> bytes:
     """The program that calls functions, with cloudpickle in it: images need Python and nothing else."""
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
-        for file in resources.files(cloudpickle).iterdir():
-            if file.name.endswith(".py"):
-                archive.writestr(zipfile.ZipInfo(f"cloudpickle/{file.name}"), file.read_bytes())
+        for module in ("cloudpickle.__init__", *_PARTS):
+            archive.writestr(zipfile.ZipInfo(f"{module.replace('.', '/')}.pyc"), _bytecode(module))
     text = resources.files("golemnet.sdk").joinpath("loop.py").read_text()
     return text.replace("@CLOUDPICKLE@", base64.b64encode(packed.getvalue()).decode()).encode()
+
+
+def _bytecode(module: str) -> bytes:
+    """A module as this Python has it compiled; the other side has the same one, and need not do it again."""
+    spec = find_spec(module.removesuffix(".__init__"))
+    assert spec is not None
+    assert isinstance(spec.loader, SourceFileLoader)
+    return MAGIC_NUMBER + bytes(12) + marshal.dumps(spec.loader.get_code(spec.name))
 
 
 def _own_modules() -> list[ModuleType]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from html import escape
@@ -15,6 +16,7 @@ LABEL, WIDTH, ROW, BAR = 150, 900, 26, 16
 COLOURS = ("#3b6ea8", "#4f8f5b", "#8a6fae", "#b07a2a", "#2f8f94", "#7a7f3a")
 BAD = "#c0392b"
 TICKS = 8
+SHOWN_TO = Decimal("1e-12")
 _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 1100px; margin: 2em auto; padding: 0 1em }
 body { color: #222; background: #fff }
@@ -41,7 +43,7 @@ def page(timeline: Timeline, costs: CostReport, budget: Decimal) -> str:
     """The report as text. Names and outputs of strangers stay text, whatever stands in them."""
     done = sum(line.count for line in costs.tasks)
     heading = f"{done} tasks at {len(costs.providers)} providers in {timeline.seconds:.1f} s"
-    spent = f"{format_amount(costs.spent)} GLM of {format_amount(budget)} GLM"
+    spent = f"{_glm(costs.spent)} GLM of {format_amount(budget)} GLM"
     known = f", {timeline.recalled} results known from before" if timeline.recalled else ""
     return "\n".join(
         [
@@ -67,8 +69,8 @@ def _timeline(timeline: Timeline) -> str:
     end = max(timeline.seconds, 0.1)
     scale = WIDTH / end
     height = ROW * len(rows) + 30
-    parts = [f'<svg viewBox="0 0 {LABEL + WIDTH + 10} {height}" role="img" aria-label="timeline">']
-    parts += [_tick(end * number / TICKS, scale, height) for number in range(TICKS + 1)]
+    parts = [f'<svg viewBox="0 0 {LABEL + WIDTH + 20} {height}" role="img" aria-label="timeline">']
+    parts += [_tick(at, scale, height) for at in _round_times(end)]
     for row, name in enumerate(rows):
         parts.append(f'<text x="0" y="{row * ROW + BAR}">{escape(name[:22])}</text>')
     parts += [_setup(rows.index(name), at, scale) for name, at in timeline.setups]
@@ -101,6 +103,18 @@ def _tick(at: float, scale: float, height: int) -> str:
     return f'{line}<text x="{x:.1f}" y="{height - 4}" text-anchor="middle">{at:.3g} s</text>'
 
 
+def _round_times(end: float) -> list[float]:
+    """Times of the scale: about as many as ``TICKS``, at steps of 1, 2 or 5 times a power of ten."""
+    rough = end / TICKS
+    power = 10.0 ** math.floor(math.log10(rough))
+    step = next(power * each for each in (1, 2, 5, 10) if power * each >= rough)
+    return [step * number for number in range(int(end / step) + 1)]
+
+
+def _glm(amount: Decimal) -> str:
+    return format_amount(amount.quantize(SHOWN_TO))
+
+
 def _kind(span: Span) -> str:
     return span.label.partition("(")[0].split(" ")[0]
 
@@ -122,8 +136,7 @@ def _providers(costs: CostReport) -> str:
 
 def _tasks(costs: CostReport) -> str:
     rows = [
-        [each.task, each.count, each.errors, f"{each.seconds:.1f}", format_amount(each.cost)]
-        for each in costs.tasks
+        [each.task, each.count, each.errors, f"{each.seconds:.1f}", _glm(each.cost)] for each in costs.tasks
     ]
     return _table(["task", "#done", "#with an error", "#seconds", "#GLM"], rows)
 
