@@ -53,13 +53,18 @@ def squashfs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def squashfs_with_curl(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return image_of(("sh", "cat", "curl"), tmp_path_factory.mktemp("image"))
+    folder = tmp_path_factory.mktemp("image")
+    resolver = folder / "root" / "etc" / "resolv.conf"
+    resolver.parent.mkdir(parents=True)
+    # as images have it that were made for systemd
+    resolver.symlink_to("/run/systemd/resolve/stub-resolv.conf")
+    return image_of(("sh", "cat", "curl"), folder)
 
 
 def image_of(tools: Sequence[str], folder: Path) -> Path:
     root = folder / "root"
     for name in ("golem/work", "proc", "sys", "dev", "tmp", "etc", "root"):
-        (root / name).mkdir(parents=True)
+        (root / name).mkdir(parents=True, exist_ok=True)
     for tool in tools:
         copy_program(tool, root)
     if not (root / "bin").exists():
