@@ -27,7 +27,7 @@ from golemnet.runtime.network_namespace import NetworkNamespace
 from golemnet.runtime.oci_spec import parse_user
 from golemnet.runtime.orphans import Orphans
 from golemnet.runtime.processes import HostProcess
-from golemnet.runtime.removal import remove_tree
+from golemnet.runtime.removal import remove_link, remove_tree
 from golemnet.runtime.watch import Watch
 
 DEFAULT_ENV = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root"}
@@ -67,6 +67,9 @@ class BwrapDriver:
         self._filter.write_bytes(bpf.compiled(platform.machine(), seccomp.UNCOUNTED))
         self._volumes = [self._make_volume(number, path) for number, path in enumerate(image.volumes)]
         self._files = image.write_files(self._folder.path)
+        for path in image.files:
+            # bubblewrap does not mount over a link that leads nowhere
+            remove_link(self._root, path)
         self._watch = Watch(limits, [self._root, self._writable])
         await asyncio.to_thread(self._watch.begin)
         return self._volumes
