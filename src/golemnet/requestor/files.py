@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import tempfile
-from contextlib import suppress
+from collections import Counter
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
 
@@ -13,6 +13,11 @@ import aiohttp
 
 from golemnet.gftp.daemon_address import DaemonAddress
 from golemnet.gftp.link import Link, open_session
+from golemnet.requestor.scratch import scratch_folder
+
+# Files that no batch needs at the moment, and that are shared all the same.
+MAX_IDLE = 256
+Known = tuple[str, int, int]
 
 
 class SharedFolder:
@@ -26,11 +31,14 @@ class SharedFolder:
 
     def __init__(self, address: DaemonAddress) -> None:
         self._address = address
-        self._known: dict[tuple[str, int, int], asyncio.Task[str]] = {}
+        self._known: dict[Known, asyncio.Task[str]] = {}
+        self._uses: Counter[str] = Counter()
+        self._idle: dict[str, Known] = {}
         self._places: set[str] = set()
 
     async def __aenter__(self) -> SharedFolder:
-        self._folder = tempfile.TemporaryDirectory(prefix="golem-requestor-")
+        self._stack = ExitStack()
+        self._folder = self._stack.enter_context(scratch_folder())
         self._session: aiohttp.ClientSession = open_session(self._address)
         self._link = Link(self._session, self._address.api_url)
         self._running = asyncio.create_task(self._link.run())
@@ -43,7 +51,7 @@ class SharedFolder:
         with suppress(asyncio.CancelledError):
             await self._running
         await self._session.close()
-        self._folder.cleanup()
+        self._stack.close()
 
     async def publish(self, path: Path) -> str:
         """Share a file; one that many tasks need is read once. Raises OSError, GolemError."""
@@ -51,11 +59,14 @@ class SharedFolder:
         known = (str(path), facts.st_mtime_ns, facts.st_size)
         if known not in self._known or _has_failed(self._known[known]):
             self._known[known] = asyncio.create_task(self._share(path))
-        return await asyncio.shield(self._known[known])
+        url = await asyncio.shield(self._known[known])
+        self._uses[url] += 1
+        self._idle.pop(url, None)
+        return url
 
     async def publish_bytes(self, content: bytes) -> str:
         """Share some bytes."""
-        path = Path(self._folder.name) / hashlib.sha3_256(content).hexdigest()
+        path = self._folder / hashlib.sha3_256(content).hexdigest()
         if not path.exists():
             path.write_bytes(content)
         return await self.publish(path)
@@ -67,13 +78,35 @@ class SharedFolder:
         return url
 
     async def close(self, url: str) -> None:
-        """Close a place that was to receive a file; what is published stays for other tasks."""
+        """A batch needs this no more. What is published stays for others, as long as it is not too much."""
         if url in self._places:
             self._places.discard(url)
             await self._link.close(url)
+        elif self._uses[url] > 1:
+            self._uses[url] -= 1
+        elif self._uses.pop(url, 0):
+            self._idle[url] = next(known for known, task in self._known.items() if _is_at(task, url))
+            if len(self._idle) > MAX_IDLE:
+                await self._forget(next(iter(self._idle)))
+
+    async def _forget(self, url: str) -> None:
+        """Share something no longer; it is shared anew when it is needed again."""
+        known = self._idle.pop(url)
+        self._known.pop(known, None)
+        # before anything else can happen: the same bytes may be shared again meanwhile
+        self._remove(Path(known[0]))
+        await self._link.close(url)
+
+    def _remove(self, path: Path) -> None:
+        if path.parent == self._folder:
+            path.unlink(missing_ok=True)
 
     async def _share(self, path: Path) -> str:
         return str(await self._link.publish(path))
+
+
+def _is_at(task: asyncio.Task[str], url: str) -> bool:
+    return task.done() and not _has_failed(task) and task.result() == url
 
 
 def _has_failed(task: asyncio.Task[str]) -> bool:
