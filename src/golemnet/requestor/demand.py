@@ -18,13 +18,17 @@ ACCEPT_TIMEOUT_S = 120
 
 
 class Package(msgspec.Struct, frozen=True, kw_only=True):
-    """An image, and what a machine must have to run it."""
+    """An image, and what a machine must have to run it.
+
+    ``capabilities`` are those of ``golem.runtime.capabilities``: ``vpn`` for private networks.
+    """
 
     image_hash: str
     image_url: str
     min_mem_gib: float = 0.5
     min_storage_gib: float = 2.0
     min_cpu_threads: int = 1
+    capabilities: Sequence[str] = ()
 
     async def resolve_url(self) -> str:
         """The image as a demand names it: ``hash:sha3:<hash>:<url>``."""
@@ -72,6 +76,7 @@ def _constraints(package: Package, subnet: str | None) -> list[str]:
         f"{names.CPU_THREADS}>={package.min_cpu_threads}",
         f"{names.RUNTIME_NAME}=vm",
         f"{names.PRICING_MODEL}=linear",
+        *(f"{names.RUNTIME_CAPABILITIES}={each}" for each in package.capabilities),
     ]
     return conditions if subnet is None else [f"{names.SUBNET}={subnet}", *conditions]
 

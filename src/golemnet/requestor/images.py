@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 
 from golemnet.errors import GolemError
 from golemnet.image.client import DEFAULT_URL, RegistryClient
@@ -17,6 +18,7 @@ async def repo(
     min_storage_gib: float = 2.0,
     min_cpu_threads: int = 1,
     image_url: str | None = None,
+    capabilities: Sequence[str] = (),
 ) -> Package:
     """The image with this hash, and what a machine needs to run it.
 
@@ -28,6 +30,7 @@ async def repo(
         min_storage_gib: disk, in GiB.
         min_cpu_threads: processors.
         image_url: where the image is.
+        capabilities: what a provider must be able to do beyond running it, as ``vpn``.
 
     Raises:
         GolemError: the hash is none, the registry does not know it or cannot be reached.
@@ -44,6 +47,7 @@ async def repo(
         min_mem_gib=min_mem_gib,
         min_storage_gib=min_storage_gib,
         min_cpu_threads=min_cpu_threads,
+        capabilities=tuple(capabilities),
     )
 
 

@@ -106,7 +106,10 @@ def test_what_is_so_already_changes_nothing():
 def test_the_requestor_has_its_addresses_in_either_way():
     networks = Networks(OWNER, lambda _: None)
     one = networks.create(NewNetwork(ip="192.168.0.0/24")).id
-    networks.add_address(one, "192.168.0.1")
-    networks.add_node(one, OWNER, "192.168.0.2")
-    networks.add_node(one, NODE, "192.168.0.3")
-    assert [str(each) for each in networks.interfaces(one)] == ["192.168.0.1/24", "192.168.0.2/24"]
+    networks.add_node(one, OWNER, "192.168.0.1")
+    networks.add_node(one, NODE, "192.168.0.2")
+    networks.add_node(one, OWNER, "192.168.0.3")
+    assert [str(each) for each in networks.interfaces(one)] == ["192.168.0.1/24"]
+    networks.add_address(one, "192.168.0.4")
+    networks.add_address(one, "192.168.0.5")
+    assert [str(each) for each in networks.interfaces(one)] == ["192.168.0.4/24", "192.168.0.5/24"]

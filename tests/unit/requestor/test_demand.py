@@ -31,13 +31,14 @@ def demand(subnet="demo-1", **needs):
     return compose(package, subnet, EXPIRES, PAID, "my laptop")
 
 
-def seller(subnet="demo-1", platform=PLATFORM, **machine):
+def seller(subnet="demo-1", platform=PLATFORM, capabilities=(), **machine):
     return Seller(
         node_name="ann",
         subnet=subnet,
         machine=Machine(architecture="x86_64", cores=2, **{**MACHINE, **machine}),
         isolation="container",
         addresses={platform: "0xann"},
+        capabilities=capabilities,
     )
 
 
@@ -89,3 +90,13 @@ def test_an_agents_offer_matches_if_its_machine_has_what_is_needed(differs, refu
 def test_an_agent_agrees_to_the_demand():
     offered = offer_properties(seller(), Preset("vm", start=Decimal(1)))
     assert isinstance(answer(demand().properties, offered, NOW), Counter)
+
+
+@pytest.mark.parametrize(
+    ("capabilities", "matches"), [((), False), (("vpn",), True), (("inet", "vpn"), True)]
+)
+def test_a_private_network_is_for_those_who_have_the_capability(capabilities, matches):
+    wanted, selling = demand(capabilities=["vpn"]), seller(capabilities=capabilities)
+    offered = offer_properties(selling, Preset("vm"))
+    found = match(wanted.properties, wanted.constraints, offered, offer_constraints(selling.subnet, NOW))
+    assert found.matched is matches

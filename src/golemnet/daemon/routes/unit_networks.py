@@ -34,7 +34,7 @@ def routes(networks: PrivateNetworks) -> list[web.RouteDef]:
         )
         try:
             link = web.WebSocketResponse(
-                max_msg_size=MAX_PIECE_BYTES, heartbeat=HEARTBEAT_S, timeout=CLOSE_TIMEOUT_S
+                max_msg_size=MAX_PIECE_BYTES, heartbeat=HEARTBEAT_S, timeout=CLOSE_TIMEOUT_S, compress=False
             )
             await link.prepare(request)
             await _exchange(link, segment, port, queue)

@@ -91,7 +91,7 @@ def _connection_routes(networks: PrivateNetworks) -> Table:
         # Refusals are HTTP answers: they come before the upgrade.
         connection = await networks.connect(_id(request), host, port)
         try:
-            link = web.WebSocketResponse(heartbeat=HEARTBEAT_S, timeout=CLOSE_TIMEOUT_S)
+            link = web.WebSocketResponse(heartbeat=HEARTBEAT_S, timeout=CLOSE_TIMEOUT_S, compress=False)
             await link.prepare(request)
             await relay(connection, link)
         finally:

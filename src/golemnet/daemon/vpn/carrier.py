@@ -31,16 +31,23 @@ class Carrier:
 
     async def run(self) -> None:
         """Work until nothing has come for ``IDLE_S``."""
-        while True:
+        while await self._is_needed():
             try:
-                return await self._carry()
+                await self._carry()
             except NetError as error:
                 log.debug("packets not carried", node_id=self._node, why=str(error))
                 self.queue.clear()
-            await asyncio.sleep(PAUSE_S)
+                await asyncio.sleep(PAUSE_S)
+
+    async def _is_needed(self) -> bool:
+        try:
+            await asyncio.wait_for(self.queue.filled(), IDLE_S)
+            return True
+        except TimeoutError:
+            return False
 
     async def _carry(self) -> None:
-        """Write to one stream. Raises NetError when the other node does not take it any more."""
+        """Write to one stream until it is idle. Raises NetError when the other node does not take it."""
         header = encode(self._header)
         stream = await self._network.open_stream(self._node, PACKETS, header, timeout_s=OPEN_TIMEOUT_S)
         writing = asyncio.create_task(self._write(stream))

@@ -70,7 +70,7 @@ class Gateway:
             raise GatewayTimeout(f"{host}:{port} did not answer in {timeout_s:g} s.") from error
         except OSError as error:
             self.hang_up(connection)
-            raise ApiError(f"{host}:{port}: {error.strerror}.", status=BAD_GATEWAY) from error
+            raise ApiError(f"{host}:{port}: {os.strerror(error.errno or 0)}.", status=BAD_GATEWAY) from error
         except BaseException:
             self.hang_up(connection)
             raise

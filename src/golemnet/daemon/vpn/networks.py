@@ -94,10 +94,14 @@ class Networks:
         return {**dict.fromkeys(members.own, self._owner), **members.nodes}
 
     def interfaces(self, network_id: str) -> list[IPv4Interface]:
-        """The requestor's addresses with the network's mask. golem-js adds itself as one of the nodes."""
-        prefix = self.members(network_id).range.prefixlen
-        nodes = self.node_of_each(network_id).items()
-        return [IPv4Interface(f"{ip}/{prefix}") for ip, node in nodes if node == self._owner]
+        """The requestor's addresses with the network's mask.
+
+        golem-js gives itself none, but adds itself as the first of the nodes; one that the requestor shares
+        with an instance is a later one.
+        """
+        members = self.members(network_id)
+        added = [ip for ip, node in members.nodes.items() if node == self._owner]
+        return [IPv4Interface(f"{ip}/{members.range.prefixlen}") for ip in members.own or added[:1]]
 
     def remove(self, network_id: str) -> None:
         """End a network."""

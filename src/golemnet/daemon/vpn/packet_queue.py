@@ -31,6 +31,10 @@ class PacketQueue:
         if self._waiting:
             self._filled.set()
 
+    async def filled(self) -> None:
+        """Wait until something waits."""
+        await self._filled.wait()
+
     async def get(self) -> list[bytes]:
         """What waits, at most a piece of it; waits for the first packet."""
         await self._filled.wait()

@@ -87,14 +87,18 @@ async def test_packets_go_on_one_stream_which_ends_when_nothing_comes(pair, monk
     assert len(taker.streams) == 1
 
 
-async def test_a_node_that_refuses_is_asked_again_later(pair, monkeypatch):
+async def test_a_node_that_refuses_is_asked_again_when_there_is_more(pair, monkeypatch):
     monkeypatch.setattr(carriers, "PAUSE_S", 0.01)
     one, other = pair
     taker, carrier = Taker(other, refused=2), Carrier(one, other.node_id, HEADER)
     running = asyncio.create_task(carrier.run())
-    async with asyncio.timeout(5):
-        while len(taker.streams) < 3:  # noqa: ASYNC110
-            await asyncio.sleep(0.01)
+    for streams in (1, 2):
+        carrier.queue.put([b"lost"])
+        async with asyncio.timeout(5):
+            while len(taker.streams) < streams:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        await asyncio.sleep(0.1)
+        assert len(taker.streams) == streams, "nobody is asked for nothing"
     carrier.queue.put([b"a"])
     await taker.takes([b"a"])
     running.cancel()
