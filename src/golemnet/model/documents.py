@@ -20,7 +20,7 @@ _DOMAIN = b"golem/1/"
 T = TypeVar("T")
 
 
-class Signed(msgspec.Struct, frozen=True):
+class Signed(msgspec.Struct, frozen=True, gc=False):
     """A signed document: its kind (``agreement``), the msgpack body, a 65-byte signature."""
 
     kind: str

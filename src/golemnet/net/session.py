@@ -223,7 +223,11 @@ class Session:
         while (silence := self._time() - self._heard_at) < LOST_AFTER_S:
             if silence >= PING_AFTER_S:
                 self._send_ping(None)
-            await asyncio.sleep(min(PING_AFTER_S, LOST_AFTER_S - silence))
+            pause = min(PING_AFTER_S, LOST_AFTER_S - silence)
+            due = self._time() + pause
+            await asyncio.sleep(pause)
+            # While this node itself stood still it could hear nobody.
+            self._heard_at += max(self._time() - due, 0.0)
         raise self._lost(f"nothing was heard for {LOST_AFTER_S:g} s")
 
     def _send_ping(self, pong: asyncio.Future[None] | None) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from golemnet.clock import SystemClock
 from golemnet.model.keys import NodeKey
+from golemnet.net import session
 from golemnet.net.errors import CallTimeout, CannotListen, RemoteError, StreamBroken, Unreachable
 from golemnet.net.iroh_network import IrohNetwork
 
@@ -193,6 +194,18 @@ async def test_a_node_that_stops_fails_calls_at_once(join):
         assert not call.done()
     with pytest.raises(Unreachable):
         await asyncio.wait_for(call, 2)
+
+
+async def test_a_node_that_stands_still_for_a_while_takes_nobody_for_dead(join, monkeypatch):
+    monkeypatch.setattr(session, "PING_AFTER_S", 0.5)
+    monkeypatch.setattr(session, "LOST_AFTER_S", 2.0)
+    first, second = await join(), await join()
+    await second.call(first.node_id, "echo", b"", timeout_s=5)
+    links = {link.since for link in second.links()}
+    time.sleep(2.5)  # noqa: ASYNC251 (it is to stand still)
+    await asyncio.sleep(0.3)
+    assert {link.since for link in second.links()} == links
+    assert first.neighbours() == [second.node_id]
 
 
 async def test_a_node_is_found_again_on_another_port(join):

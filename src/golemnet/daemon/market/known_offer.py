@@ -18,7 +18,7 @@ from golemnet.model.offer import Offer
 from golemnet.model.properties import Value
 
 
-class KnownOffer(msgspec.Struct, frozen=True):
+class KnownOffer(msgspec.Struct, frozen=True, gc=False):
     """A good offer: its parsed constraint, the document to hand on, its place in the order of arrival."""
 
     number: int
