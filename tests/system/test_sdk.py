@@ -103,6 +103,18 @@ async def test_words(net: DemoNetwork, tmp_path: Path):
     assert counted == ["3", "three", "1", "two"]
 
 
+async def test_matrix(net: DemoNetwork, tmp_path: Path):
+    (tmp_path / "plain.sh").write_text("test $((6 * 7)) = 42\n")
+    (tmp_path / "python.sh").write_text("python3 -c 'print(1)'\n")
+    script = EXAMPLES / "matrix" / "matrix.py"
+    async with running_script(tmp_path, script, environment=net.environment) as running:
+        assert await running.finish(STEP_S) == 1, running.output
+    assert [line.split() for line in running.output.splitlines()[-2:]] == [
+        ["plain.sh", "ok", "ok"],
+        ["python.sh", "FAILED", "ok"],
+    ]
+
+
 async def test_one_liners(net: DemoNetwork, tmp_path: Path):
     status, out, _ = await golem(
         net.environment, tmp_path, "run", "--", "python3", "-c", "print(6 * 7); exit(5)"

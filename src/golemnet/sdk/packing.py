@@ -12,7 +12,7 @@ import sysconfig
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, lru_cache
 from hashlib import sha256
 from importlib import resources
 from importlib.machinery import SourceFileLoader
@@ -83,7 +83,7 @@ def pack_call(name: str, positional: Sequence[Any], named: Mapping[str, Any]) ->
     arguments = (tuple(positional), dict(named))
     try:
         content = pickle.dumps(arguments, 5)
-        plain = b"__main__" not in content
+        plain = not any(mark in content for mark in _own_marks(len(sys.modules)))
     except Exception:
         content, plain = b"", False
     if not plain:
@@ -130,6 +130,13 @@ def _own_modules() -> list[ModuleType]:
         for name, module in list(sys.modules.items())
         if _is_own(name, getattr(module, "__file__", None), standard)
     ]
+
+
+@lru_cache(maxsize=1)
+def _own_marks(loaded: int) -> list[bytes]:
+    """How the names of the user's modules stand in a pickle; computed again when more are ``loaded``."""
+    names = [b"__main__", *(module.__name__.encode() for module in _own_modules())]
+    return [b"\x8c" + bytes([len(name)]) + name + b"\x94" for name in names if len(name) < 256]
 
 
 def _is_own(name: str, file: str | None, standard: str) -> bool:
