@@ -38,7 +38,7 @@ async def conform(driver: str, home: Path, images: Path) -> dict[str, str | None
     ground = Ground(made, images, shelf, url)
     try:
         found = {"it_comes_up": await attempt(lambda ground: ground.begin(), ground)}
-        for name, check in BEHAVIOURS.items():
+        for name, check in BEHAVIOURS.items() if found["it_comes_up"] is None else ():
             found[name] = await attempt(check, ground)
         found["it_ends"] = await attempt(lambda ground: end(ground, home), ground)
         return found
@@ -80,7 +80,7 @@ def be_nobody(home: Path) -> None:
 
 def main(arguments: Sequence[str]) -> None:
     driver, home, images = arguments[0], Path(arguments[1]), Path(arguments[2])
-    if driver in ("crun", "runc"):
+    if driver != "bwrap" and os.geteuid() == 0:
         cage.enter()
     elif os.geteuid() == 0:
         be_nobody(home)

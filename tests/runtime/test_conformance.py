@@ -19,11 +19,13 @@ import pytest
 from ground import BEHAVIOURS
 
 from golemnet.runtime.commands import SEARCH_PATH
+from golemnet.runtime.errors import NoRuntime
+from golemnet.runtime.vm.driver import VmDriver
 
-pytestmark = pytest.mark.privileged
+pytestmark = [pytest.mark.privileged, pytest.mark.timeout(200)]
 
 CONFORMER = Path(__file__).with_name("conformer.py")
-TIMEOUT_S = 100
+TIMEOUT_S = 180
 # runc copies a command's output itself, until nobody holds it any more
 KNOWN = {"runc": {"what_is_left_in_the_background_holds_nobody_up"}}
 ALL = ["it_comes_up", *BEHAVIOURS, "it_ends"]
@@ -35,7 +37,24 @@ def driver(name: str, *, as_root: bool) -> object:
     return pytest.param(name, marks=[absent, plain])
 
 
-DRIVERS = [driver("crun", as_root=True), driver("runc", as_root=True), driver("bwrap", as_root=False)]
+def machine() -> object:
+    """Emulated: it needs no hardware, and time."""
+    try:
+        VmDriver.require(emulated=True)
+        missing = ""
+    except NoRuntime as error:
+        missing = str(error)
+    return pytest.param(
+        "vm-emulated", marks=[pytest.mark.slow, pytest.mark.skipif(bool(missing), reason=missing)]
+    )
+
+
+DRIVERS = [
+    driver("crun", as_root=True),
+    driver("runc", as_root=True),
+    driver("bwrap", as_root=False),
+    machine(),
+]
 
 
 @pytest.fixture(scope="module", params=DRIVERS)

@@ -21,7 +21,7 @@ from golemnet.exeunit.usage import Meter
 from golemnet.exeunit.way_out import WayOut
 from golemnet.exeunit.web import Internet
 from golemnet.rest.client import DEFAULT_API_URL, Client
-from golemnet.runtime.selection import candidates, make_driver
+from golemnet.runtime.selection import make_driver, usual
 
 MAX_ACTIVITY_ID = 64
 
@@ -44,7 +44,7 @@ async def _serve(arguments: argparse.Namespace) -> None:
     internet = Internet(os.environ.get("GOLEM_REGISTRY_URL"))
     images = ImageCache(arguments.cache_dir, internet)
     files = FileCache(arguments.cache_dir / "files", terms.requestor_id, _file_cache_bytes(terms))
-    driver = make_driver(arguments.runtime or candidates()[0], f"golem-{activity_id}", arguments.work_dir)
+    driver = make_driver(arguments.runtime or usual(), f"golem-{activity_id}", arguments.work_dir)
     api_url, app_key = os.environ.get("YAGNA_API_URL") or DEFAULT_API_URL, os.environ.get("YAGNA_APPKEY", "")
     async with Client(api_url, app_key) as client:
         networks = PrivateNetworks(client, activity_id)

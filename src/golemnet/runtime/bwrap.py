@@ -9,10 +9,8 @@ memory and disk of the whole are bounded by a watch that ends what uses too much
 from __future__ import annotations
 
 import asyncio
-import math
 import os
 import platform
-import random
 import resource
 import time
 from collections.abc import Mapping, Sequence
@@ -27,6 +25,7 @@ from golemnet.runtime.network_namespace import NetworkNamespace
 from golemnet.runtime.oci_spec import parse_user
 from golemnet.runtime.orphans import Orphans
 from golemnet.runtime.processes import HostProcess
+from golemnet.runtime.processors import some_processors
 from golemnet.runtime.removal import remove_link, remove_tree
 from golemnet.runtime.watch import Watch
 
@@ -61,7 +60,7 @@ class BwrapDriver:
         self._env = {**DEFAULT_ENV, **image.env, **env}
         self._work_dir = image.work_dir or "/"
         self._limits = limits
-        self._processors = _some_processors(limits.cpu_cores)
+        self._processors = some_processors(limits.cpu_cores)
         await self._unpack(image.path)
         self._filter = self._folder.path / "seccomp.bpf"
         self._filter.write_bytes(bpf.compiled(platform.machine(), seccomp.UNCOUNTED))
@@ -179,12 +178,6 @@ class BwrapDriver:
             self._network.close()
         await asyncio.to_thread(remove_tree, self._folder.path)
         self._folder.release()
-
-
-def _some_processors(cores: float) -> list[int]:
-    """As many as are granted, rounded up; others than those of most neighbours."""
-    there = sorted(os.sched_getaffinity(0))
-    return sorted(random.sample(there, min(len(there), max(1, math.ceil(cores)))))
 
 
 @lru_cache(maxsize=1)

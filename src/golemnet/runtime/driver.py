@@ -19,6 +19,7 @@ class Isolation(StrEnum):
     HARDWARE = "hardware"
     CONTAINER = "container"
     USER_CONTAINER = "user-container"
+    EMULATED = "emulated"
 
 
 class Image(msgspec.Struct, frozen=True):

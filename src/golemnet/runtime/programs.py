@@ -13,28 +13,30 @@ from collections.abc import Sequence
 _BASE = 0x400000
 _HEADERS = 64 + 56
 _SUPERVISOR_CALL = 0xD4000001
-_MACHINES = {"x86_64": 62, "aarch64": 183}
+X86_64 = 62
+_MACHINES = {"x86_64": X86_64, "aarch64": 183}
 
 
 def pause_program(architecture: str) -> bytes:
     """Waits for ever; for a machine as ``uname -m`` names it. Raises KeyError for unknown ones."""
     machine = _MACHINES[architecture]
-    code = _x86_64_pause() if machine == _MACHINES["x86_64"] else _aarch64_pause()
+    code = _x86_64_pause() if machine == X86_64 else _aarch64_pause()
     # struct sigaction of the kernel: handler SIG_IGN (1), flags, restorer, mask
-    return _executable(machine, code + struct.pack("<4Q", 1, 0, 0, 0))
+    return executable(machine, code + struct.pack("<4Q", 1, 0, 0, 0))
 
 
 def true_program(architecture: str) -> bytes:
     """Ends at once with exit code 0: what ``/bin/true`` does, for the self-test's image."""
     machine = _MACHINES[architecture]
-    if machine == _MACHINES["x86_64"]:
-        return _executable(
+    if machine == X86_64:
+        return executable(
             machine, b"\xb8\x3c\x00\x00\x00\x31\xff\x0f\x05"
         )  # mov eax, 60; xor edi, edi; syscall
-    return _executable(machine, _words([_move(0, 0), _move(8, 93), _SUPERVISOR_CALL]))
+    return executable(machine, _words([_move(0, 0), _move(8, 93), _SUPERVISOR_CALL]))
 
 
-def _executable(machine: int, body: bytes) -> bytes:
+def executable(machine: int, body: bytes) -> bytes:
+    """The file of a program that is ``body`` from its first byte; ``machine`` as ELF numbers it."""
     return _file_header(machine) + _segment(_HEADERS + len(body)) + body
 
 

@@ -25,10 +25,11 @@ from golemnet.runtime.driver import Driver, Image, Isolation, Limits
 from golemnet.runtime.errors import NoRuntime, RuntimeFailure
 from golemnet.runtime.network_namespace import NetworkNamespace
 from golemnet.runtime.ping import ping
-from golemnet.runtime.selection import candidates, make_driver, needs_cage
+from golemnet.runtime.selection import EMULATED, candidates, make_driver, needs_cage
 
 DRIVER_TIMEOUT_S = 10.0
-TEST_TIMEOUT_S = 30.0
+EMULATED_TIMEOUT_S = 60.0
+TEST_TIMEOUT_S = 90.0
 VPN = "vpn"
 INET = "inet"
 MANIFESTS = "manifest-support"
@@ -96,13 +97,17 @@ async def test_drivers(folder: Path) -> SelfTest:
         try:
             driver = make_driver(name, f"self-test-{os.getpid()}-{time.time_ns()}", folder / name)
             trying = _try(driver, await _tiny_image(folder), problems)
-            capabilities = await asyncio.wait_for(trying, DRIVER_TIMEOUT_S)
+            capabilities = await asyncio.wait_for(trying, _patience(name))
             return SelfTest(name, driver.isolation, time.monotonic() - started, problems, capabilities)
         except TimeoutError:
-            problems[name] = f"did not end in {DRIVER_TIMEOUT_S:g} s"
+            problems[name] = f"did not end in {_patience(name):g} s"
         except (RuntimeFailure, OSError, ImportError, KeyError) as error:
             problems[name] = str(error)
     return SelfTest(None, None, 0.0, problems)
+
+
+def _patience(driver: str) -> float:
+    return EMULATED_TIMEOUT_S if driver == EMULATED else DRIVER_TIMEOUT_S
 
 
 async def _try(driver: Driver, image: Path, problems: dict[str, str]) -> tuple[str, ...]:

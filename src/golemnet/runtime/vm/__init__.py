@@ -1,0 +1,1 @@
+"""Virtual machines as environments: a machine for each activity, by QEMU."""
