@@ -18,8 +18,8 @@ from yapapi.runner import Engine, Task, vm  # noqa: E402 (the import is part of 
 from yapapi.runner.ctx import WorkContext  # noqa: E402
 
 
-async def main(image_hash: str, count: int, size: int, workers: int) -> None:
-    content, folder = os.urandom(size), Path(tempfile.mkdtemp(prefix="golem-bench-"))
+async def main(folder: Path, image_hash: str, count: int, size: int, workers: int) -> None:
+    content = os.urandom(size)
 
     async def worker(ctx: WorkContext, tasks):
         async for task in tasks:
@@ -51,4 +51,5 @@ async def main(image_hash: str, count: int, size: int, workers: int) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1], *(int(each) for each in sys.argv[2:5])))
+    with tempfile.TemporaryDirectory(prefix="golem-bench-") as name:
+        asyncio.run(main(Path(name), sys.argv[1], *(int(each) for each in sys.argv[2:5])))
