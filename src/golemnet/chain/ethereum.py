@@ -34,6 +34,14 @@ class Receipt(msgspec.Struct, frozen=True):
     transfers: tuple[TokenTransfer, ...] = ()
 
 
+class Log(msgspec.Struct, frozen=True):
+    """What a contract has logged in a transaction."""
+
+    transaction_hash: str
+    topics: tuple[bytes, ...]
+    data: bytes
+
+
 class Fees(msgspec.Struct, frozen=True):
     """EIP-1559 fees in wei for each unit of gas; ``base`` is that of the newest block."""
 
@@ -170,9 +178,16 @@ class Ethereum:
 
     async def transaction_with(self, contract: str, topics: Sequence[bytes]) -> str | None:
         """The hash of the first transaction in which ``contract`` has logged ``topics``; None if none has."""
+        logs = await self.logs(contract, topics)
+        return logs[0].transaction_hash if logs else None
+
+    async def logs(self, contract: str, topics: Sequence[bytes]) -> list[Log]:
+        """What ``contract`` has ever logged under ``topics``, the oldest first."""
         wanted = {"fromBlock": "0x0", "address": contract, "topics": ["0x" + each.hex() for each in topics]}
-        logs = await self._rpc.call("eth_getLogs", wanted)
-        return logs[0]["transactionHash"] if logs else None
+        return [
+            Log(each["transactionHash"], tuple(map(_bytes, each["topics"])), _bytes(each["data"]))
+            for each in await self._rpc.call("eth_getLogs", wanted)
+        ]
 
     async def ask(
         self, address: str, contract: Contract, name: str, *arguments: Any, block: str = "latest"

@@ -152,6 +152,13 @@ class VoucherContract:
         seen = ",".join(map(str, ends)).encode()
         return await self._send(f"withdraw {keccak256(data + seen).hex()}", data, timeout_s)
 
+    async def withdrawals(self) -> list[tuple[str, str, int]]:
+        """All that this account ever took back: the transaction's hash, the payee and the amount."""
+        topics = [self._contract.topic("Withdrawn"), address_topic(self._sender.address)]
+        logs = await self._chain.logs(self._address, topics)
+        fields = [(each, self._contract.event("Withdrawn", each.topics, each.data)) for each in logs]
+        return [(log.transaction_hash, each["payee"], each["amount"]) for log, each in fields if each]
+
     async def _send(self, intent: str, data: bytes, timeout_s: float) -> Receipt:
         await self._sender.send(intent, self._address, data)
         return await self._sender.wait(intent, timeout_s)

@@ -9,7 +9,7 @@ from golemnet.rest.payment import AccountStatus
 
 
 def status_rows(status: AccountStatus) -> list[dict[str, str]]:
-    """Three rows: driver, network and token, each with a stage of the payments."""
+    """A row each for driver, network and token, with a stage of the payments; one more for vouchers."""
     token, gas = status.token, f"{_short(status.gas)} ETH"
     first = _row(f"driver: {status.driver}", "accepted", status.incoming_accepted, status.outgoing_accepted)
     second = _row(
@@ -21,7 +21,9 @@ def status_rows(status: AccountStatus) -> list[dict[str, str]]:
         "reserved": f"{_short(status.reserved)} {token}",
         "gas": gas,
     }
-    return [first, second, third]
+    if status.set_aside is None or status.unredeemed is None:
+        return [first, second, third]
+    return [first, second, third, _row("", "vouchers", status.unredeemed, status.set_aside)]
 
 
 def status_fields(status: AccountStatus) -> dict[str, Any]:
@@ -39,7 +41,14 @@ def status_fields(status: AccountStatus) -> dict[str, Any]:
         "incoming": _stages(status.incoming_requested, status.incoming_accepted, status.incoming_confirmed),
         "block_number": status.block_number,
         "block_datetime": status.block_datetime,
+        **_vouchers(status),
     }
+
+
+def _vouchers(status: AccountStatus) -> dict[str, Any]:
+    if status.set_aside is None:
+        return {}
+    return {"vouchers": {"setAside": status.set_aside, "unredeemed": status.unredeemed}}
 
 
 def _row(platform: str, stage: str, incoming: Decimal, outgoing: Decimal) -> dict[str, str]:

@@ -130,15 +130,15 @@ def _account(account: Account) -> dict[str, str | bool]:
 
 
 async def _platform(client: Client, driver: str, network: str | None) -> str | None:
-    """The name of the platform on ``network``; None (the daemon's default) if none was named."""
-    if network is None:
+    """The name of the platform on ``network``; None (the daemon's default) if nothing was named."""
+    if network is None and driver == "erc20":
         return None
     known = await client.payment.get_drivers()
-    found = [each.platform for each in known if (each.driver, each.network) == (driver, network)]
+    found = [each.platform for each in known if each.driver == driver and network in (None, each.network)]
     if not found:
         raise GolemError(
-            f"There is no payment network {network!r} for the driver {driver!r}.",
-            why=f"This daemon knows {', '.join(each.network for each in known) or 'none'}.",
+            f"There is no payment network {network or ''!r} for the driver {driver!r}.",
+            why=f"This daemon knows {', '.join(each.platform for each in known) or 'none'}.",
             next_step="See `yagna payment driver list`.",
         )
     return found[0]

@@ -55,8 +55,27 @@ async def verify(*, context: Given) -> None:
         raise GolemError(f"Books and chain differ in {mismatches} cases.")
 
 
-async def exit_(to: str, amount: Decimal | None = None, *, context: Given) -> None:
-    """Move tokens to the address TO: AMOUNT GLM, or all that is not reserved."""
+async def exit_(
+    to: str | None = None, amount: Decimal | None = None, *, driver: str = "erc20", context: Given
+) -> None:
+    """Move tokens to the address TO: AMOUNT GLM, or all that is not reserved.
+
+    With `--driver voucher`: turn vouchers into tokens of the account, and take back deposits; these need a
+    notice first, so call it again when it is over.
+
+    Parameters
+    ----------
+    to: the address that gets the tokens.
+    amount: how many GLM.
+    driver: the payment driver: erc20 or voucher.
+    """
+    if driver == "voucher":
+        async with context.client() as client:
+            left = await client.payment.exit_vouchers()
+        show_one(msgspec.structs.asdict(left), as_json=context.as_json)
+        return
+    if to is None:
+        raise GolemError("To which address?", next_step="yagna payment exit 0x...")
     async with context.client() as client:
         moved = await client.payment.exit(Withdrawal(to=to, amount=amount))
     show_one(msgspec.structs.asdict(moved), as_json=context.as_json)

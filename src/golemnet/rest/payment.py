@@ -212,7 +212,11 @@ class Payment(MoneyWire):
 
 
 class AccountStatus(MoneyWire):
-    """What ``yagna payment status`` shows of one account (ours). Amounts in GLM, gas in ETH."""
+    """What ``yagna payment status`` shows of one account (ours). Amounts in GLM, gas in ETH.
+
+    On the voucher platform, ``set_aside`` is what deposits of ours hold, and ``unredeemed`` what vouchers of
+    others are still good for.
+    """
 
     address: str
     platform: str
@@ -230,6 +234,8 @@ class AccountStatus(MoneyWire):
     incoming_confirmed: Decimal
     block_number: int | None = None
     block_datetime: datetime | None = None
+    set_aside: Decimal | None = None
+    unredeemed: Decimal | None = None
 
 
 class LedgerEntry(MoneyWire):
@@ -267,6 +273,20 @@ class Withdrawn(MoneyWire):
     to: str
     amount: Decimal
     transaction: str
+
+
+class VoucherExit(MoneyWire):
+    """What ``yagna payment exit --driver voucher`` (ours) has done, and what is still to come.
+
+    ``noticed`` is in deposits that come back at ``available_at``; ``held`` is in deposits behind vouchers
+    that their payees have not redeemed.
+    """
+
+    redeemed: Decimal
+    withdrawn: Decimal
+    noticed: Decimal
+    held: Decimal
+    available_at: datetime | None = None
 
 
 class PlatformEntry(Wire):

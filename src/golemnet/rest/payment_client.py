@@ -26,6 +26,7 @@ from golemnet.rest.payment import (
     Payment,
     PlatformEntry,
     Rejection,
+    VoucherExit,
     Withdrawal,
     Withdrawn,
 )
@@ -76,6 +77,11 @@ class PaymentClient:
     async def exit(self, body: Withdrawal) -> Withdrawn:
         """Move tokens out of the account, by one transaction that is confirmed."""
         return await self._transport.post(f"{PREFIX}/exit", Withdrawn, body, timeout_s=INIT_TIMEOUT_S)
+
+    async def exit_vouchers(self) -> VoucherExit:
+        """Redeem all vouchers, and take back deposits as far as their notices allow."""
+        path = f"{PREFIX}/vouchers/exit"
+        return await self._transport.post(path, VoucherExit, timeout_s=INIT_TIMEOUT_S)
 
     async def get_drivers(self) -> list[PlatformEntry]:
         """The payment platforms of this daemon."""

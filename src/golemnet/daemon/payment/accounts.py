@@ -10,12 +10,13 @@ from decimal import Decimal
 from sqlalchemy import Connection
 
 from golemnet.chain.errors import ChainError
-from golemnet.daemon.payment import amounts, claim_store, order_store
+from golemnet.daemon.payment import amounts, claim_store, order_store, voucher_store
 from golemnet.daemon.payment.allocations import Allocations
-from golemnet.daemon.payment.platforms import DEFAULT_PLATFORM, Platforms, parse_platform
+from golemnet.daemon.payment.platforms import DEFAULT_PLATFORM, VOUCHER, Platforms, parse_platform
 from golemnet.daemon.payment.store import PROVIDER, REQUESTOR, Claim, PaymentRecord
 from golemnet.daemon.payment.wallet import Wallet
 from golemnet.database.database import Database
+from golemnet.model.money import add_up, from_wei
 from golemnet.rest.errors import BadRequest
 from golemnet.rest.payment import Account, AccountStatus
 from golemnet.rest.wire import Wire
@@ -60,6 +61,7 @@ class Accounts:
                 receive=True,
             )
             for each in self._platforms.all
+            if each.driver != VOUCHER or self._wallet.has_vouchers
         ]
 
     def check_address(self, address: str | None) -> None:
@@ -74,6 +76,7 @@ class Accounts:
             self._wallet.balance(), self._wallet.gas(), self._wallet.chain().block_number()
         )
         outgoing, incoming = await self._database.read(_both_totals)
+        set_aside, unredeemed = await self._vouchers() if name.driver == VOUCHER else (None, None)
         return AccountStatus(
             address=self._wallet.address,
             platform=name.name,
@@ -90,7 +93,22 @@ class Accounts:
             incoming_accepted=incoming[1],
             incoming_confirmed=incoming[2],
             block_number=block,
+            set_aside=set_aside,
+            unredeemed=unredeemed,
         )
+
+    async def _vouchers(self) -> tuple[Decimal, Decimal]:
+        """What is in the contract for vouchers to others, and what vouchers of others promise."""
+        contract, me = self._wallet.vouchers(), self._wallet.address
+        moved, received = await self._database.read(
+            lambda connection: (
+                voucher_store.movements(connection),
+                voucher_store.received(connection, contract.domain.contract, me),
+            )
+        )
+        payees = {each.counterpart for each in moved if each.kind == voucher_store.DEPOSIT}
+        deposits = [(await contract.standing(me, payee)).deposit for payee in payees]
+        return from_wei(sum(deposits)), add_up(each.open for each in received)
 
     async def problems(self) -> list[DriverStatusProperty]:
         """What keeps the account from paying at this moment; an empty list is good news."""

@@ -8,7 +8,7 @@ from decimal import Decimal
 import msgspec
 from sqlalchemy import Connection, func, insert, select, update
 
-from golemnet.daemon.payment import amounts
+from golemnet.daemon.payment import amounts, voucher_store
 from golemnet.daemon.payment.store import (
     AllocationRecord,
     Order,
@@ -70,13 +70,14 @@ def reserved(connection: Connection, now: datetime) -> Decimal:
     ids = {each.id for each in open_}
     rows = connection.execute(select(order_table).where(order_table.c.paid.is_(None)))
     unpaid = [record(row, Order) for row in rows]
-    return amounts.reserved(open_, [order for order in unpaid if order.allocation_id not in ids])
+    elsewhere = [order for order in unpaid if order.allocation_id not in ids]
+    return amounts.reserved(open_, elsewhere) + voucher_store.planned_headroom(connection)
 
 
 def paid_batches(connection: Connection) -> int:
-    """How many batches have left the account; a balance read before the last of them is stale."""
+    """How many batches and deposits have left the account; a balance read before the last one is stale."""
     query = select(func.count()).select_from(batch_table).where(batch_table.c.paid.is_not(None))
-    return connection.execute(query).scalar_one()
+    return connection.execute(query).scalar_one() + voucher_store.deposits_made(connection)
 
 
 def spend(connection: Connection, allocation: AllocationRecord, amount: Decimal) -> AllocationRecord:

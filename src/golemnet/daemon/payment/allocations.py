@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 
 from golemnet.clock import Clock
 from golemnet.daemon.payment import allocation_store
-from golemnet.daemon.payment.platforms import Platforms
+from golemnet.daemon.payment.platforms import Platforms, is_voucher
 from golemnet.daemon.payment.spending import OWNER, Spender
 from golemnet.daemon.payment.store import AllocationRecord
 from golemnet.daemon.payment.wallet import Wallet
@@ -46,11 +46,13 @@ class Allocations:
         """
         if new.deposit is not None or new.make_deposit:
             raise BadRequest("Deposits are not supported.", next_step="Allocate without a deposit.")
-        now = self._clock.now()
+        now, platform = self._clock.now(), self._platforms.choose(new.payment_platform)
+        if is_voucher(platform) and not self._wallet.has_vouchers:
+            raise BadRequest("This chain has no contract for vouchers.", next_step="Pay by erc20.")
         allocation = AllocationRecord(
             id=str(uuid.uuid4()),
             address=self._own_address(new.address),
-            platform=self._platforms.choose(new.payment_platform),
+            platform=platform,
             total=parse_amount(new.total_amount),
             spent=Decimal(0),
             paid=Decimal(0),

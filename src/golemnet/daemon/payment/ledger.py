@@ -1,7 +1,8 @@
 """The books of a node in double entry, derived from its documents and payments: nothing is kept twice. Pure.
 
 Accounts: ``computation`` (what was bought), ``work`` (what was sold), ``owed:<node>``, ``due:<node>``, and
-``account:<platform>`` for the tokens on the chain. Every entry moves an amount from its credit to its debit.
+``account:<platform>`` for the tokens on the
+chain, or for vouchers and the deposits behind them. Every entry moves an amount from its credit to its debit.
 """
 
 from __future__ import annotations
@@ -13,9 +14,11 @@ from decimal import Decimal
 import msgspec
 from sqlalchemy import Connection
 
-from golemnet.daemon.payment import amounts, claim_store, order_store
+from golemnet.daemon.payment import amounts, claim_store, order_store, voucher_store
+from golemnet.daemon.payment.platforms import DEFAULT_PLATFORM
 from golemnet.daemon.payment.states import State
 from golemnet.daemon.payment.store import INVOICE, PROVIDER, REQUESTOR, Claim, Order, Part, PaymentRecord
+from golemnet.daemon.payment.voucher_store import DEPOSIT, Movement
 from golemnet.model.money import add_up
 from golemnet.rest.payment import LedgerEntry
 
@@ -28,6 +31,7 @@ class Books(msgspec.Struct, frozen=True):
     claims: list[Claim]
     orders: list[Order]
     payments: list[tuple[PaymentRecord, list[Part]]]
+    movements: list[Movement] = msgspec.field(default_factory=list[Movement])
 
 
 def read_books(connection: Connection) -> Books:
@@ -37,6 +41,7 @@ def read_books(connection: Connection) -> Books:
         claim_store.all_of(connection),
         order_store.all_orders(connection),
         [(each, order_store.parts_of_payment(connection, each.id)) for each in payments],
+        voucher_store.movements(connection),
     )
 
 
@@ -45,7 +50,8 @@ def entries(books: Books) -> list[LedgerEntry]:
     bought = _bought(books)
     sold = [entry for claims in _agreements(books.claims, PROVIDER) for entry in _sold(claims)]
     moved = [entry for payment, parts in books.payments for entry in _moved(payment, parts)]
-    return sorted([*bought, *sold, *moved], key=lambda entry: entry.date)
+    between = [_between_accounts(each) for each in books.movements]
+    return sorted([*bought, *sold, *moved, *between], key=lambda entry: entry.date)
 
 
 def balances(found: Iterable[LedgerEntry]) -> dict[str, Decimal]:
@@ -110,6 +116,22 @@ def _claimed(claim: Claim, amount: Decimal, debit: str, credit: str) -> LedgerEn
         document=claim.kind,
         document_id=claim.id,
         agreement_id=claim.agreement_id,
+    )
+
+
+def _between_accounts(movement: Movement) -> LedgerEntry:
+    """Tokens that went from the account to the contract for vouchers, or back."""
+    tokens, vouchers = f"account:{DEFAULT_PLATFORM}", f"account:{movement.platform}"
+    debit, credit = (vouchers, tokens) if movement.kind == DEPOSIT else (tokens, vouchers)
+    return LedgerEntry(
+        date=movement.timestamp,
+        debit=debit,
+        credit=credit,
+        amount=movement.amount,
+        document=movement.kind,
+        document_id=movement.id,
+        agreement_id="",
+        transaction=movement.transaction_hash or None,
     )
 
 

@@ -91,10 +91,19 @@ class PartBody(msgspec.Struct, frozen=True, kw_only=True):
     amount: Decimal
 
 
-class PaymentBody(msgspec.Struct, frozen=True, kw_only=True):
-    """The notice that a transaction pays a provider, and for what; by the payer.
+class VoucherBody(msgspec.Struct, frozen=True, kw_only=True):
+    """A voucher as the contract takes it: ``cumulative`` in GLM, ``expiry`` in Unix seconds."""
 
-    ``amount`` is the sum of the parts, in GLM. The transaction may hold other payments as well.
+    cumulative: Decimal
+    expiry: int
+    signature: bytes
+
+
+class PaymentBody(msgspec.Struct, frozen=True, kw_only=True):
+    """The notice that a transaction or a voucher pays a provider, and for what; by the payer.
+
+    ``amount`` is the sum of the parts, in GLM. The transaction may hold other payments as well. With a
+    voucher, ``transaction_hash`` is that of what the payer has signed.
     """
 
     id: str
@@ -107,6 +116,7 @@ class PaymentBody(msgspec.Struct, frozen=True, kw_only=True):
     parts: list[PartBody]
     transaction_hash: str
     timestamp: datetime
+    voucher: VoucherBody | None = None
 
 
 class Tell(msgspec.Struct, frozen=True):

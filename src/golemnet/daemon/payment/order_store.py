@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from decimal import Decimal
 
 from sqlalchemy import ColumnElement, Connection, insert, select, true, update
 
+from golemnet.daemon.payment.messages import PaymentBody
 from golemnet.daemon.payment.store import (
+    PROVIDER,
     Order,
     Part,
     PaymentRecord,
@@ -58,8 +61,8 @@ def is_paid(connection: Connection, batch_id: str) -> bool:
     return connection.execute(query).scalar() is not None
 
 
-def mark_paid(connection: Connection, batch_id: str, transaction_hash: str, now: datetime) -> None:
-    """Note that a transaction has paid the batch and its orders."""
+def mark_paid(connection: Connection, batch_id: str, transaction_hash: str | None, now: datetime) -> None:
+    """Note that a transaction, or vouchers (None), have paid the batch and its orders."""
     batch = update(batch_table).where(batch_table.c.id == batch_id)
     connection.execute(batch.values(transaction_hash=transaction_hash, paid=now))
     connection.execute(update(order_table).where(order_table.c.batch_id == batch_id).values(paid=now))
@@ -92,6 +95,14 @@ def payments_by_transaction(connection: Connection, transaction_hash: str) -> li
     """All payments that were claimed to be in a transaction."""
     query = select(payment_table).where(payment_table.c.transaction_hash == transaction_hash)
     return [record(row, PaymentRecord) for row in connection.execute(query)]
+
+
+def amounts_received(connection: Connection, like: PaymentBody) -> list[Decimal]:
+    """The payments received between the addresses and on the platform of ``like``."""
+    columns = payment_table.c
+    way = (columns.payer_addr == like.payer_addr) & (columns.payee_addr == like.payee_addr)
+    mine = way & (columns.platform == like.platform) & (columns.role == PROVIDER)
+    return list(connection.execute(select(columns.amount).where(mine)).scalars())
 
 
 def parts_of_payment(connection: Connection, payment_id: str) -> list[Part]:

@@ -20,15 +20,19 @@ import structlog
 from sqlalchemy import Connection
 
 from golemnet.chain.batch import Payout
+from golemnet.chain.vouchers import MOST_VOUCHERS, SignedVoucher
 from golemnet.clock import Clock
 from golemnet.daemon.payment import allocation_store, order_store
-from golemnet.daemon.payment.messages import PAYMENT, PAYMENT_DOCUMENT, PartBody, PaymentBody
+from golemnet.daemon.payment.messages import PAYMENT, PAYMENT_DOCUMENT, PartBody, PaymentBody, VoucherBody
+from golemnet.daemon.payment.platforms import is_voucher
 from golemnet.daemon.payment.settlement import settle
 from golemnet.daemon.payment.store import REQUESTOR, Order, Part, PaymentRecord
 from golemnet.daemon.payment.tidings import ORDERS, PAYMENTS, Tidings
+from golemnet.daemon.payment.vouchers_given import GivenVouchers
 from golemnet.daemon.payment.wallet import Wallet
 from golemnet.database.database import Database
-from golemnet.model.money import add_up, to_wei
+from golemnet.model.keys import keccak256
+from golemnet.model.money import add_up, from_wei, to_wei
 
 GATHER_S = 0.2
 IDLE_S = 60.0
@@ -48,6 +52,8 @@ class Paying:
         self._wallet = wallet
         self._tidings = tidings
         self._gather_s = gather_s
+        self._vouchers = GivenVouchers(clock, database, wallet)
+        self._vouchers_lock = asyncio.Lock()
 
     async def run(self) -> None:
         """Make batches of orders as they come, until cancelled; each waits ``gather_s`` for company."""
@@ -84,11 +90,18 @@ class Paying:
         orders = await self._database.read(
             lambda connection: order_store.orders_of_batch(connection, batch_id)
         )
+        if is_voucher(orders[0].platform):
+            async with self._vouchers_lock:
+                await self._vouchers.back(batch_id, orders)
+                await self._store_paid(batch_id, None)
+            log.info("batch paid by vouchers", batch=batch_id, orders=len(orders))
+            return
         receipt = await self._wallet.pay(batch_id, payouts(orders))
         log.info("batch paid", batch=batch_id, orders=len(orders), transaction=receipt.hash)
         await self._store_paid(batch_id, receipt.hash)
 
-    async def _store_paid(self, batch_id: str, transaction_hash: str) -> None:
+    async def _store_paid(self, batch_id: str, transaction_hash: str | None) -> None:
+        """Store what a transaction has paid, or sign the vouchers that pay it."""
         now = self._clock.now()
 
         def write(connection: Connection) -> None:
@@ -113,10 +126,12 @@ class Paying:
         connection: Connection,
         payment_id: str,
         orders: Sequence[Order],
-        transaction_hash: str,
+        transaction_hash: str | None,
         now: datetime,
     ) -> None:
-        body = self._payment_body(payment_id, orders, transaction_hash, now)
+        body = self._payment_body(payment_id, orders, transaction_hash or "", now)
+        if transaction_hash is None:
+            body = with_voucher(body, self._vouchers.issue(connection, body.payee_addr, body.amount))
         signed = self._tidings.signed(PAYMENT_DOCUMENT, body)
         parts = [
             Part(
@@ -152,6 +167,17 @@ class Paying:
         )
 
 
+def with_voucher(body: PaymentBody, signed: SignedVoucher) -> PaymentBody:
+    """A notice that pays by the voucher."""
+    voucher = signed.voucher
+    shown = VoucherBody(
+        cumulative=from_wei(voucher.cumulative), expiry=voucher.expiry, signature=signed.signature
+    )
+    # The signature is the payer's only one for what it signs, so its hash names the payment.
+    hash_ = "0x" + keccak256(signed.signature).hex()
+    return msgspec.structs.replace(body, transaction_hash=hash_, voucher=shown)
+
+
 def payment_record(body: PaymentBody, role: str, signed: bytes) -> PaymentRecord:
     """The record of a payment document."""
     return PaymentRecord(
@@ -178,7 +204,10 @@ def payouts(orders: Sequence[Order]) -> list[Payout]:
 
 
 def _fitting(orders: Sequence[Order], most_payees: int) -> list[Order]:
-    """The orders that one transaction can hold."""
+    """The orders that one transaction can hold, or of which one deposit can back the vouchers."""
+    by_voucher = bool(orders) and is_voucher(orders[0].platform)
+    orders = [each for each in orders if is_voucher(each.platform) == by_voucher]
+    most_payees = min(most_payees, MOST_VOUCHERS) if by_voucher else most_payees
     addresses: set[str] = set()
     chosen: list[Order] = []
     for order in orders[:MOST_ORDERS]:

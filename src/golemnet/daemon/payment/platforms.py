@@ -1,7 +1,8 @@
 """Payment platforms: the names under which clients of different years ask for one and the same chain.
 
 A name is ``driver-network-token``. Published clients carry the name of the test network of their time in
-their defaults and refuse anything else, so a test chain answers to all of them.
+their defaults and refuse anything else, so a test chain answers to all of them. The driver ``voucher`` pays
+by signed vouchers instead of transactions, where the chain has the contract for it.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from golemnet.rest.errors import BadRequest
 from golemnet.rest.payment import PaymentPlatform, PlatformEntry
 
 DEFAULT_PLATFORM = "erc20-holesky-tglm"
+VOUCHER = "voucher"
+VOUCHER_PLATFORM = "voucher-local-tglm"
 _TEST_NAMES = (
     DEFAULT_PLATFORM,
     "erc20-local-tglm",
@@ -43,12 +46,18 @@ def parse_platform(name: str) -> Platform:
     return Platform(*parts)
 
 
+def is_voucher(platform: str) -> bool:
+    """Whether the platform of this name pays by vouchers."""
+    return platform.partition("-")[0] == VOUCHER
+
+
 class Platforms:
     """The platforms of a node, all on one chain. ``network`` is the chain's own name (``local``)."""
 
     def __init__(self, network: str = "local") -> None:
         own = f"erc20-{network}-tglm"
-        self.names = _TEST_NAMES if own in _TEST_NAMES else (*_TEST_NAMES, own)
+        names = _TEST_NAMES if own in _TEST_NAMES else (*_TEST_NAMES, own)
+        self.names = (*names, VOUCHER_PLATFORM)
         self.all = tuple(parse_platform(name) for name in self.names)
 
     def choose(self, wanted: str | PaymentPlatform | None) -> str:

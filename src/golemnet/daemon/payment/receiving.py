@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 
 import msgspec
@@ -20,11 +21,14 @@ from golemnet.daemon.payment.store import PROVIDER, Part
 from golemnet.daemon.payment.terms import Deals
 from golemnet.daemon.payment.tidings import PAYMENTS, Tidings
 from golemnet.daemon.payment.verification import check_payment, check_receipt
+from golemnet.daemon.payment.vouchers_taken import TakenVouchers
 from golemnet.daemon.payment.wallet import Wallet
 from golemnet.database.database import Database
 from golemnet.model.node_id import NodeId
 from golemnet.net.errors import RemoteError
 from golemnet.net.network import Network
+
+Proof = Callable[[Connection], None]
 
 log = structlog.get_logger(__name__)
 
@@ -40,6 +44,7 @@ class Receiving:
         self._wallet = wallet
         self._deals = deals
         self._tidings = tidings
+        self.vouchers = TakenVouchers(clock, database, wallet)
 
     def listen(self, network: Network) -> None:
         """Answer on ``network``."""
@@ -56,10 +61,22 @@ class Receiving:
         terms = [await terms_for(self._deals, part.agreement_id) for part in body.parts]
         with refusing():
             check_payment(body, self._wallet.address, terms)
-            receipt = await self._receipt(body.transaction_hash)
-            await self._store(body, receipt, data)
+            await self._store(body, await self._proof(body), data)
         log.info("payment received", payment=body.id, amount=str(body.amount), payer=caller)
         return b""
+
+    async def _proof(self, body: PaymentBody) -> Proof:
+        """What says within the write that the money is really ours."""
+        if body.voucher is not None:
+            voucher, is_urgent = await self.vouchers.check(body)
+            return lambda connection: self.vouchers.keep(connection, body, voucher, is_urgent=is_urgent)
+        receipt = await self._receipt(body.transaction_hash)
+
+        def is_in_the_transaction(connection: Connection) -> None:
+            counted = order_store.payments_by_transaction(connection, body.transaction_hash)
+            check_receipt(body, receipt, counted)
+
+        return is_in_the_transaction
 
     async def _receipt(self, transaction_hash: str) -> Receipt:
         try:
@@ -71,14 +88,13 @@ class Receiving:
             raise RemoteError(NOT_YET, "The transaction is not confirmed yet as the payee sees the chain.")
         return receipt
 
-    async def _store(self, body: PaymentBody, receipt: Receipt, signed: bytes) -> None:
+    async def _store(self, body: PaymentBody, proof: Proof, signed: bytes) -> None:
         now = self._clock.now()
 
         def write(connection: Connection) -> None:
             if order_store.find_payment(connection, body.id) is not None:
                 return
-            counted = order_store.payments_by_transaction(connection, body.transaction_hash)
-            check_receipt(body, receipt, counted)
+            proof(connection)
             self._add(connection, body, signed, now)
 
         await self._database.write(write, durable=True)

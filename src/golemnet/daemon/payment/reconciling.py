@@ -9,17 +9,15 @@ from decimal import Decimal
 from golemnet.chain.errors import ChainError
 from golemnet.chain.ethereum import Receipt, TokenTransfer
 from golemnet.daemon.payment.ledger import Books, balances, entries, read_books
+from golemnet.daemon.payment.platforms import is_voucher
 from golemnet.daemon.payment.store import PaymentRecord
 from golemnet.daemon.payment.terms import NO_ADDRESS
 from golemnet.daemon.payment.transaction_store import StoredTransactions
+from golemnet.daemon.payment.voucher_reconciling import MISMATCH, NOTE, OPEN, check_vouchers
 from golemnet.daemon.payment.wallet import Wallet
 from golemnet.database.database import Database
 from golemnet.model.money import from_wei, to_wei
 from golemnet.rest.payment import Finding
-
-MISMATCH = "mismatch"
-OPEN = "open"
-NOTE = "note"
 
 
 class Reconciling:
@@ -37,12 +35,15 @@ class Reconciling:
             ChainError: the chain cannot be asked.
         """
         books = await self._database.read(read_books)
-        found = [*await self._payments(books), *_accounts(books), *await self._unknown(books)]
+        vouchers = await check_vouchers(self._database, self._wallet, books)
+        found = [*await self._payments(books), *_accounts(books), *vouchers, *await self._unknown(books)]
         return sorted(found, key=lambda each: (MISMATCH, OPEN, NOTE).index(each.kind))
 
     async def _payments(self, books: Books) -> list[Finding]:
         groups: defaultdict[tuple[str, str, str], list[PaymentRecord]] = defaultdict(list)
         for payment, _ in books.payments:
+            if is_voucher(payment.platform):
+                continue
             groups[payment.transaction_hash, payment.payer_addr, payment.payee_addr].append(payment)
         found = [await self._transaction(hash_, group) for (hash_, *_), group in groups.items()]
         return [each for each in found if each is not None]
@@ -73,7 +74,14 @@ class Reconciling:
             return [
                 Finding(kind=NOTE, about="chain", amount=Decimal(0), what=f"No list of transfers: {error}")
             ]
-        return [self._stranger(hash_, each) for hash_, each in transfers if hash_ not in known]
+        contract = (
+            self._wallet.chain().file.vouchers or ""
+        ).lower()  # its movements are checked by themselves
+        return [
+            self._stranger(hash_, each)
+            for hash_, each in transfers
+            if hash_ not in known and contract not in (each.sender, each.receiver)
+        ]
 
     def _stranger(self, hash_: str, transfer: TokenTransfer) -> Finding:
         amount = from_wei(transfer.amount)

@@ -35,6 +35,7 @@ from golemnet.daemon.payment.store import DEBIT_NOTE, Claim, ClaimEvent, Part, P
 from golemnet.daemon.payment.terms import NO_ADDRESS, Deals
 from golemnet.daemon.payment.tidings import BATCH, CLAIMS, NOTICE, PAYMENTS, TELL, Tidings
 from golemnet.daemon.payment.transaction_store import StoredTransactions
+from golemnet.daemon.payment.voucher_exit import LeavingVouchers
 from golemnet.daemon.payment.wallet import Wallet
 from golemnet.database.database import Database
 from golemnet.database.outbox import Outbox
@@ -49,6 +50,7 @@ from golemnet.rest.payment import (
     InitAccount,
     LedgerEntry,
     NewAllocation,
+    VoucherExit,
     Withdrawal,
     Withdrawn,
 )
@@ -99,7 +101,10 @@ class Payments:
         self._paying = Paying(clock, database, self.wallet, self._tidings, gather_s)
         self._returning: set[asyncio.Task[None]] = set()
         ClaimPeers(clock, database, deals, self._tidings).listen(network)
-        Receiving(clock, database, self.wallet, deals, self._tidings).listen(network)
+        receiving = Receiving(clock, database, self.wallet, deals, self._tidings)
+        receiving.listen(network)
+        self.taken_vouchers = receiving.vouchers
+        self._leaving = LeavingVouchers(clock, database, self.wallet)
         network.on_neighbour(self._is_back)
 
     def effects(self) -> Mapping[str, Callable[[str, bytes], Awaitable[None]]]:
@@ -109,12 +114,16 @@ class Payments:
     async def run(self, ready: asyncio.Event) -> None:
         """Pay what is ordered until cancelled. Needs the outbox to run as well."""
         ready.set()
-        checking = asyncio.create_task(self._report_mismatches())
+        beside = [
+            asyncio.create_task(self._report_mismatches()),
+            asyncio.create_task(self.taken_vouchers.run()),
+        ]
         try:
             await self.wallet.repair()
             await self._paying.run()
         finally:
-            checking.cancel()
+            for task in beside:
+                task.cancel()
             await self.wallet.close()
 
     async def init(self, wanted: InitAccount) -> list[Account]:
@@ -146,6 +155,11 @@ class Payments:
         receipt = await self.wallet.pay(f"exit-{reserved.id}", [Payout(receiver, to_wei(amount))])
         await self.allocations.release(reserved.id)
         return Withdrawn(to=receiver, amount=amount, transaction=receipt.hash)
+
+    async def exit_vouchers(self) -> VoucherExit:
+        """Turn vouchers into tokens, and take back deposits by and by; to be repeated until all is back."""
+        redeemed = await self.taken_vouchers.redeem_due(all_of_them=True)
+        return await self._leaving.leave(redeemed)
 
     async def claim(self, kind: str, claim_id: str) -> Claim:
         """A debit note or an invoice of either side. Raises NotFound."""

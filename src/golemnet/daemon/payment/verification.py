@@ -16,6 +16,7 @@ from golemnet.daemon.payment.messages import (
     ClaimBody,
     PaymentBody,
 )
+from golemnet.daemon.payment.platforms import is_voucher
 from golemnet.daemon.payment.store import DEBIT_NOTE, INVOICE, Claim, PaymentRecord
 from golemnet.daemon.payment.terms import (
     ActivityFacts,
@@ -117,6 +118,11 @@ def check_payment(body: PaymentBody, our_id: str, terms: Sequence[Terms]) -> Non
     _require(bool(_HASH.fullmatch(body.transaction_hash)), "the transaction hash is none")
     _require(0 < len(body.parts) <= MOST_PARTS, "it has no parts, or too many")
     for part, its_terms in zip(body.parts, terms, strict=True):
+        by_voucher = is_voucher(its_terms.platform)
+        _require(
+            by_voucher == (body.voucher is not None), f"the agreement's platform is {its_terms.platform}"
+        )
+        _require(by_voucher == is_voucher(body.platform), f"the agreement's platform is {its_terms.platform}")
         _require(its_terms.provider_id == our_id, "we are not the provider of the agreement")
         _require(its_terms.requestor_id == body.payer_id, "the payer is not the agreement's requestor")
         _require(its_terms.payee_addr == body.payee_addr, f"the agreement's payee is {its_terms.payee_addr}")

@@ -15,6 +15,7 @@ from golemnet.chain.ethereum import Ethereum, Receipt
 from golemnet.chain.faucet import give
 from golemnet.chain.sender import TransactionSender
 from golemnet.chain.transaction import TransactionStore
+from golemnet.chain.vouchers import SignedVoucher, Voucher, VoucherContract
 from golemnet.model.keys import NodeKey
 from golemnet.model.money import from_wei
 
@@ -40,6 +41,7 @@ class Wallet:
         self._chain: Ethereum | None = None
         self._payer: BatchPayer | None = None
         self._sender: TransactionSender | None = None
+        self._vouchers: VoucherContract | None = None
         self._read_at = 0
         self._opened: list[Ethereum] = []
 
@@ -67,6 +69,25 @@ class Wallet:
         self._opened.append(chain)
         self._sender = TransactionSender(chain, self.address, self._key.to_bytes, self._store)
         self._payer = BatchPayer(chain, self._sender)
+        self._vouchers = VoucherContract(chain, self._sender)
+
+    def vouchers(self) -> VoucherContract:
+        """The contract for vouchers; only its use tells whether this chain has one."""
+        self.chain()
+        assert self._vouchers is not None
+        return self._vouchers
+
+    @property
+    def has_vouchers(self) -> bool:
+        """Whether the chain has a contract for vouchers, as far as its file can be read."""
+        try:
+            return self.chain().file.vouchers is not None
+        except NoChain:
+            return False
+
+    def sign_voucher(self, voucher: Voucher) -> SignedVoucher:
+        """A voucher of this account."""
+        return self.vouchers().domain.sign(voucher, self._key)
 
     @property
     def most_payments(self) -> int:

@@ -1,7 +1,8 @@
 """The payment API: its OpenAPI operations under ``/payment-api/v1``, and extensions for ``yagna payment``.
 
 Extensions: ``GET /status`` (money and totals), ``POST /init``, ``POST /fund`` (the faucet), ``GET /drivers``,
-``GET /ledger`` and ``/ledger/findings`` (the books, and how they differ from the chain), ``POST /exit``.
+``GET /ledger`` and ``/ledger/findings`` (the books, and how they differ from the chain), ``POST /exit`` and
+``/vouchers/exit``.
 Clients of 2020 use the same operations under ``/requestor`` and ``/provider``, and another shape of events.
 """
 
@@ -90,6 +91,10 @@ def _account_routes(payments: Payments) -> Table:
         _spender(request).check_may_withdraw()
         return answer(await payments.exit(await body_of(request, Withdrawal)))
 
+    async def post_voucher_exit(request: web.Request) -> web.Response:
+        _spender(request).check_may_withdraw()
+        return answer(await payments.exit_vouchers())
+
     async def get_drivers(request: web.Request) -> web.Response:
         return answer(payments.platforms.entries())
 
@@ -103,6 +108,7 @@ def _account_routes(payments: Payments) -> Table:
         ("GET", "/ledger", get_ledger),
         ("GET", "/ledger/findings", get_findings),
         ("POST", "/exit", post_exit),
+        ("POST", "/vouchers/exit", post_voucher_exit),
     ]
 
 

@@ -1,6 +1,7 @@
 """Two nodes with their payment services, on one real chain and a network in memory."""
 
 import asyncio
+import atexit
 import logging
 import shutil
 import tempfile
@@ -179,7 +180,9 @@ def silence():
 @cache
 def empty_database():
     """A database of this program's revision: migrations take time, and one thread at a time."""
-    path = Path(tempfile.mkdtemp()) / "empty.db"
+    folder = tempfile.mkdtemp(prefix="golem-test-")
+    atexit.register(shutil.rmtree, folder)
+    path = Path(folder) / "empty.db"
     engine = writing_engine(f"sqlite:///{path}")
     migrate(engine)
     engine.dispose()
