@@ -10,7 +10,7 @@ from ipaddress import IPv4Address
 
 import aiohttp
 import pytest
-from aiohttp import web
+from aiohttp import WSCloseCode, web
 
 from golemnet.daemon.routes import unit_networks
 from golemnet.daemon.routes import vpn as vpn_routes
@@ -27,6 +27,7 @@ from golemnet.net.errors import RemoteError
 from golemnet.net.memory import MemoryNetwork
 from golemnet.rest.client import Client
 from golemnet.rest.vpn import UNIT_PATH
+from golemnet.runtime import network_namespace
 from golemnet.runtime.network_namespace import NetworkNamespace
 from golemnet.runtime.ping import echo_request
 
@@ -317,6 +318,27 @@ async def test_the_end_of_a_network_ends_its_connections(ground):
     assert await ground.status(f"/tcp/{ONE}/80") == 404
     segment = ground.one.networks.segment(ground.requestor.net.node_id, ground.network_id)
     await eventually(lambda: not segment.switch.members)
+
+
+async def test_a_machine_that_cannot_take_part_says_so(ground, monkeypatch):
+    await ground.add(ground.one, ONE)
+    monkeypatch.setattr(network_namespace, "HELPER", "golemnet.runtime.missing")
+    async with ground.http.get(f"{ground.url}/tcp/{ONE}/80") as answer:
+        assert answer.status == 500
+        assert "cannot take part in private networks" in (await answer.json())["message"]
+    monkeypatch.undo()
+    assert await ground.status(f"/tcp/{ONE}/80") == 502, "it is tried anew"
+
+
+async def test_an_end_that_sends_nonsense_is_closed(ground):
+    await ground.post("/nodes", id=ground.one.net.node_id, ip=ONE)
+    ground.one.activities["a"] = ground.requestor.net.node_id
+    path = UNIT_PATH.format(id="a", network_id=ground.network_id)
+    async with ground.http.ws_connect(f"{ground.one.url}{path}", params={"ip": ONE}) as link:
+        await link.send_bytes(b"\0\7nonsen")
+        async with asyncio.timeout(LIMIT_S):
+            assert (await link.receive()).data == WSCloseCode.UNSUPPORTED_DATA
+    await eventually(lambda: ground.one.networks._segments == {})
 
 
 async def test_packets_pass_again_after_the_providers_daemon_was_away(ground):
