@@ -42,6 +42,10 @@ class RunningScript:
         except TimeoutError:
             raise AssertionError(f"it has not ended within {timeout_s:g} s:\n{self.output}") from None
 
+    def signal(self, number: int) -> None:
+        """Send it a signal, as a terminal does."""
+        self._process.send_signal(number)
+
     async def close(self) -> None:
         """Kill it if it lives."""
         if self._process.returncode is None:

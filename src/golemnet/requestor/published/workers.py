@@ -71,7 +71,7 @@ class Post:
         """Tell that nobody works here any more."""
         self.executor.close()
         exc_info: ExcInfo | None = None if error is None else exc_info_of(error)
-        if error is not None:
+        if error is not None and not isinstance(error, asyncio.CancelledError):
             self.session.reason = CANCELLED
         self.context.emit(events.WorkerFinished, exc_info=exc_info)
 
