@@ -13,7 +13,7 @@ from golemnet.provider.records import AgreementRecord
 from golemnet.provider.rules import Rules, kind_of
 from golemnet.provider.states import State
 from golemnet.provider.whitelist import Whitelist
-from golemnet.runtime.self_test import SelfTest
+from golemnet.runtime.self_test import VPN, SelfTest
 
 Cell = str | int | float | bool | Decimal | datetime | None
 Row = dict[str, Cell]
@@ -73,10 +73,14 @@ def _rule_row(name: str, mode: str, certificate: str, rules: OutboundRules) -> R
 
 
 def isolation_facts(tested: SelfTest | None) -> Row:
-    """Which isolation is sold, as the last start of the agent has found by running a command."""
+    """Which isolation is sold, and what works beyond it, as the agent's last start has found by trying."""
     if tested is None:
-        return {"runtime": None, "isolation": "not tested yet"}
-    return {"runtime": tested.driver, "isolation": tested.isolation or "none works here"}
+        return {"runtime": None, "isolation": "not tested yet", "capabilities": None}
+    return {
+        "runtime": tested.driver,
+        "isolation": tested.isolation or "none works here",
+        "capabilities": ", ".join(tested.capabilities) or tested.problems.get(VPN) or "none",
+    }
 
 
 def history_rows(records: Iterable[AgreementRecord]) -> list[Row]:

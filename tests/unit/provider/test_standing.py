@@ -25,8 +25,9 @@ def test_an_agent_runs_as_long_as_it_holds_its_lock(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("tested", "facts"),
     [
-        (SelfTest("crun", Isolation.CONTAINER, 0.1, {}), {"runtime": "crun", "isolation": "container"}),
-        (SelfTest(None, None, 0.0, {"crun": "x"}), {"runtime": None, "isolation": "none works here"}),
+        (SelfTest("crun", Isolation.CONTAINER, 0.1, {}, ("vpn", "inet")), ("crun", "container", "vpn, inet")),
+        (SelfTest("crun", Isolation.CONTAINER, 0.1, {"vpn": "no tun"}), ("crun", "container", "no tun")),
+        (SelfTest(None, None, 0.0, {"crun": "x"}), (None, "none works here", "none")),
     ],
 )
 def test_the_isolation_that_was_found_is_kept_for_the_owner(tmp_path: Path, tested, facts) -> None:
@@ -34,8 +35,12 @@ def test_the_isolation_that_was_found_is_kept_for_the_owner(tmp_path: Path, test
     assert last_self_test(file) is None
     save_self_test(file, tested)
     assert last_self_test(file) == tested
-    assert isolation_facts(last_self_test(file)) == facts
+    assert tuple(isolation_facts(last_self_test(file)).values()) == facts
 
 
 def test_before_the_first_start_nothing_is_known_of_isolation() -> None:
-    assert isolation_facts(None) == {"runtime": None, "isolation": "not tested yet"}
+    assert isolation_facts(None) == {
+        "runtime": None,
+        "isolation": "not tested yet",
+        "capabilities": None,
+    }
