@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from golemnet.daemon.market.book_digest import BUCKET_DIGEST_BYTES, BUCKETS
 from golemnet.daemon.market.offer_book import MAX_OFFERS
+from golemnet.daemon.market.offer_fetch import MAX_REPLACED_A_SECOND
 from golemnet.daemon.market.spread import COMPARE_EVERY_S
 from golemnet.net.meeting import WANTED_NEIGHBOURS
 from golemnet.net.record_exchange import MAX_PASSED_ON_A_SECOND, RENEW_EVERY_S
@@ -42,8 +43,9 @@ def sessions(nodes: int) -> Sent:
 
 
 def offers(nodes: int) -> Sent:
-    """Each node publishes an offer an hour, and a book has an end."""
-    known = min(nodes, MAX_OFFERS)
+    """Each node publishes an offer an hour. A full book takes in what makes room, and a little more."""
+    replaced = 2 * WANTED_NEIGHBOURS * MAX_REPLACED_A_SECOND * HOUR_S
+    known = min(nodes, MAX_OFFERS + replaced)
     return Sent(known * OFFER_MESSAGES, known * OFFER_BYTES)
 
 
@@ -54,11 +56,14 @@ def records(nodes: int) -> Sent:
 
 
 def comparing(nodes: int) -> Sent:
-    """Books compared, which differ in what is under way at that moment; the parts with those are listed."""
+    """Books compared, which differ in what is under way at that moment; the parts with those are listed.
+
+    A node whose book is full does not ask for a list.
+    """
     known = min(nodes, MAX_OFFERS)
     differing = min(2 * known / HOUR_S * SPREAD_S, BUCKETS)
     summary = COMPARE_BYTES + BUCKETS * (BUCKET_DIGEST_BYTES + 2) * min(differing, 1)
-    listed = differing * known / BUCKETS * ID_BYTES
+    listed = differing * known / BUCKETS * ID_BYTES if nodes < MAX_OFFERS else 0
     times = HOUR_S / COMPARE_EVERY_S
     return Sent(times * (2 + 2 * min(differing, 1)), times * (summary + listed))
 

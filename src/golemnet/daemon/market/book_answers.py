@@ -20,14 +20,13 @@ from golemnet.daemon.market.messages import (
     unpack,
 )
 from golemnet.daemon.market.offer_book import OfferBook
+from golemnet.daemon.market.peer_budgets import PeerBudgets
 from golemnet.model.documents import Signed
 from golemnet.model.node_id import NodeId
-from golemnet.net.budget import Budget
 from golemnet.net.errors import RemoteError
 from golemnet.net.network import Network
 
-MAX_CALLERS = 1024
-# As many as it takes to list a full book twice, then as many as comparing takes.
+# As many as it takes to list a full book twice, then as many as comparing takes; each takes milliseconds.
 MAX_LISTINGS_AT_ONCE, MAX_LISTINGS_A_SECOND = 40, 1
 MAX_ANSWER_BYTES = 512 * 1024
 
@@ -42,11 +41,12 @@ def serve_book(network: Network, book: OfferBook) -> None:
         is_equal = unpack(body, Comparison).digest == book.digest.whole
         return pack(Summary(len(book), book.digest.whole, [] if is_equal else book.digest.buckets))
 
-    listings = _Listings()
+    listings = PeerBudgets(MAX_LISTINGS_AT_ONCE, MAX_LISTINGS_A_SECOND)
 
     async def listing(caller: NodeId, body: bytes) -> bytes:
         asked = unpack(body, ListFrom)
-        listings.count(caller)
+        if not listings.take(caller, 1):
+            raise RemoteError(BUSY, "The node has listed its offers to you often enough.")
         buckets = asked.buckets[:BUCKETS]
         offer_ids, more = book.page(asked.after, MAX_LISTED, buckets)
         withdrawals = [] if asked.after else book.withdrawals(buckets)[-MAX_LISTED:]
@@ -55,21 +55,6 @@ def serve_book(network: Network, book: OfferBook) -> None:
     network.handle(GET, get)
     network.handle(SUMMARY, summary)
     network.handle(LIST, listing)
-
-
-class _Listings:
-    """How many each node has asked for: to list a large book takes some milliseconds."""
-
-    def __init__(self) -> None:
-        self._budgets: dict[NodeId, Budget] = {}
-
-    def count(self, caller: NodeId) -> None:
-        """One more; refused by RemoteError if it is too many."""
-        if caller not in self._budgets and len(self._budgets) >= MAX_CALLERS:
-            del self._budgets[next(iter(self._budgets))]
-        budget = self._budgets.setdefault(caller, Budget(MAX_LISTINGS_AT_ONCE, MAX_LISTINGS_A_SECOND))
-        if not budget.take(1):
-            raise RemoteError(BUSY, "The node has listed its offers to you often enough.")
 
 
 def _documents(book: OfferBook, offer_ids: list[str]) -> list[Signed]:

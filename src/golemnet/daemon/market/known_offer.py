@@ -19,7 +19,10 @@ from golemnet.model.properties import Value
 
 
 class KnownOffer(msgspec.Struct, frozen=True, gc=False):
-    """A good offer: its parsed constraint, the document to hand on, its place in the order of arrival."""
+    """A good offer: its parsed constraint, the document to hand on, its place in the order of arrival.
+
+    ``source`` is the neighbour that has brought it; empty if it is one of ours.
+    """
 
     number: int
     offer_id: str
@@ -27,6 +30,7 @@ class KnownOffer(msgspec.Struct, frozen=True, gc=False):
     expires: datetime
     constraint: Constraint
     document: Signed
+    source: str = ""
 
     @property
     def offer(self) -> Offer:

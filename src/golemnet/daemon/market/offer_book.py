@@ -8,7 +8,7 @@ neighbour that has not heard of it cannot bring the offer back.
 from __future__ import annotations
 
 import heapq
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -49,6 +49,7 @@ class OfferBook:
         self._expiries: list[tuple[datetime, str, str]] = []
         self._digest = Digest()
         self._arrived = 0
+        self._sources: Counter[str] = Counter()
 
     def __len__(self) -> int:
         return len(self._offers)
@@ -63,7 +64,12 @@ class OfferBook:
 
     def is_news(self, offer_id: str) -> bool:
         """Whether an offer of that id is worth fetching."""
-        return offer_id not in self._offers and len(offer_id) <= MAX_ID and len(self._offers) < MAX_OFFERS
+        return offer_id not in self._offers and len(offer_id) <= MAX_ID
+
+    @property
+    def is_full(self) -> bool:
+        """Whether each further offer takes the place of one."""
+        return len(self._offers) >= MAX_OFFERS
 
     def after(self, number: int) -> Iterator[KnownOffer]:
         """The offers that arrived after the one with ``number``, in order."""
@@ -88,8 +94,8 @@ class OfferBook:
 
     # -- changes -------------------------------------------------------------------------------------------
 
-    def admit(self, document: Signed, now: datetime) -> KnownOffer | None:
-        """Take in an offer; None if it is known, withdrawn, over or one too many.
+    def admit(self, document: Signed, now: datetime, source: str = "") -> KnownOffer | None:
+        """Take in an offer that the neighbour ``source`` has brought; None if it is known, withdrawn or over.
 
         Raises:
             BadOffer: it is forged, or breaks the rules.
@@ -101,7 +107,7 @@ class OfferBook:
         constraint = _checked(offer, now)
         self._arrived += 1
         known = KnownOffer(
-            self._arrived, offer.offer_id, offer.provider_id, offer.expires, constraint, document
+            self._arrived, offer.offer_id, offer.provider_id, offer.expires, constraint, document, source
         )
         self._add(known)
         return known
@@ -132,6 +138,7 @@ class OfferBook:
         if known is None:
             return None
         self._digest.flip(offer_id)
+        self._sources -= Counter((known.source,))
         of_provider = self._of_provider[known.provider_id]
         del of_provider[offer_id]
         if not of_provider:
@@ -161,10 +168,19 @@ class OfferBook:
             # Its newer offers replace its older ones, so a provider cannot fill our memory.
             self.remove(next(iter(of_provider)))
             of_provider = self._of_provider.setdefault(known.provider_id, OrderedDict())
+        if self.is_full:
+            self._make_room()
+            of_provider = self._of_provider.setdefault(known.provider_id, OrderedDict())
         of_provider[known.offer_id] = None
+        self._sources[known.source] += 1
         self._offers[known.offer_id] = known
         self._digest.flip(known.offer_id)
         self._expires_at(known.expires, known.offer_id, known.provider_id)
+
+    def _make_room(self) -> None:
+        """Forget the oldest of those that the most came with from one neighbour: a flood displaces itself."""
+        [(busiest, _)] = self._sources.most_common(1)
+        self.remove(next(each.offer_id for each in self._offers.values() if each.source == busiest))
 
     def _expires_at(self, moment: datetime, offer_id: str, provider_id: str) -> None:
         heapq.heappush(self._expiries, (moment, offer_id, provider_id))

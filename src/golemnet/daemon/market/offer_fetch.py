@@ -14,6 +14,7 @@ import structlog
 from golemnet.daemon.market.bans import Bans
 from golemnet.daemon.market.messages import GET, MAX_FETCHED, OfferIds, Offers, pack, unpack
 from golemnet.daemon.market.offer_book import MAX_OFFERS, OfferBook
+from golemnet.daemon.market.peer_budgets import PeerBudgets
 from golemnet.daemon.market.peer_queues import PeerQueues
 from golemnet.model.documents import Signed
 from golemnet.model.node_id import NodeId
@@ -23,6 +24,10 @@ from golemnet.net.network import Network
 MAX_HOLDERS = 8
 MAX_WANTED = 2 * MAX_OFFERS
 MAX_WANTED_OF_PEER = MAX_OFFERS
+# Of a neighbour, while each further offer takes the place of one.
+MAX_REPLACED_AT_ONCE, MAX_REPLACED_A_SECOND = 10, 0.1
+# Offers may have ended since they were announced, but not so many at a time.
+SUSPICIOUS_BATCH = 16
 CALL_TIMEOUT_S = 10.0
 # A batch that takes longer, in however many answers, counts as not delivered.
 BATCH_TIMEOUT_S = 30.0
@@ -52,6 +57,7 @@ class OfferFetch:
         self._bans = bans
         self._on_documents = on_documents
         self._holders: dict[str, list[NodeId]] = {}
+        self._replacing = PeerBudgets(MAX_REPLACED_AT_ONCE, MAX_REPLACED_A_SECOND)
         self.queues = PeerQueues[str](self._fetch, batch=MAX_FETCHED, capacity=MAX_WANTED_OF_PEER)
 
     def want(self, offer_ids: Sequence[str], holder: NodeId) -> None:
@@ -64,7 +70,10 @@ class OfferFetch:
                     fresh.append(offer_id)
             elif len(holders) < MAX_HOLDERS and holder not in holders:
                 holders.append(holder)
-        self._ask(holder, fresh[: max(MAX_WANTED - len(self._holders), 0)])
+        fresh = fresh[: max(MAX_WANTED - len(self._holders), 0)]
+        if self._book.is_full:
+            fresh = fresh[: self._replacing.take(holder, len(fresh))]
+        self._ask(holder, fresh)
 
     def has(self, holder: NodeId, offer_id: str) -> bool:
         """Whether ``holder`` has announced the offer, which is being fetched."""
@@ -90,17 +99,20 @@ class OfferFetch:
         missing = [offer_id for offer_id in offer_ids if self._book.is_news(offer_id)]
         before = len(missing)
         while missing:
-            await self._get(holder, missing)
+            if not await self._get(holder, missing) and len(missing) >= SUSPICIOUS_BATCH:
+                self._bans.add(holder, "It has announced many offers that it does not have.")
             left = [offer_id for offer_id in missing if self._book.is_news(offer_id)]
             if len(left) == len(missing):
                 break
             missing = left
         return not missing or len(missing) < before
 
-    async def _get(self, holder: NodeId, offer_ids: list[str]) -> None:
+    async def _get(self, holder: NodeId, offer_ids: list[str]) -> int:
+        """How many have come."""
         request = pack(OfferIds(offer_ids))
         answer = unpack(await self._network.call(holder, GET, request, timeout_s=CALL_TIMEOUT_S), Offers)
         await self._on_documents(holder, answer.offers[:MAX_FETCHED])
+        return len(answer.offers)
 
     def _next_holder(self, offer_id: str) -> None:
         holders = self._holders.pop(offer_id, [])[1:]

@@ -35,6 +35,7 @@ from golemnet.daemon.market.messages import (
 )
 from golemnet.daemon.market.offer_book import MAX_OFFERS, BadOffer, OfferBook
 from golemnet.daemon.market.offer_fetch import OfferFetch
+from golemnet.daemon.market.peer_budgets import PeerBudgets
 from golemnet.daemon.market.peer_queues import PeerQueues
 from golemnet.model.documents import Signed
 from golemnet.model.node_id import NodeId
@@ -44,6 +45,8 @@ from golemnet.net.network import Network
 FAN_OUT = 8
 COMPARE_EVERY_S = 60.0
 CALL_TIMEOUT_S = 10.0
+# Of a neighbour.
+MAX_WITHDRAWN_AT_ONCE, MAX_WITHDRAWN_A_SECOND = 1000, 10
 # Checking so many takes about as long as other work of the node may wait.
 YIELD_EVERY = 16
 
@@ -77,6 +80,7 @@ class Spread:
         self._bans = Bans(clock)
         self._outgoing = PeerQueues[str](self._announce, batch=MAX_ANNOUNCED, capacity=4 * MAX_LISTED)
         self._withdrawing = PeerQueues[Signed](self._withdraw, batch=MAX_ANNOUNCED, capacity=MAX_LISTED)
+        self._withdrawals = PeerBudgets(MAX_WITHDRAWN_AT_ONCE, MAX_WITHDRAWN_A_SECOND)
         self._fetch = OfferFetch(network, book, self._bans, self._learn_all)
         self._comparing = PeerQueues[None](self._compare, batch=1, capacity=1)
         network.handle(ANNOUNCE, self._on_announce)
@@ -117,7 +121,7 @@ class Spread:
 
     def publish(self, document: Signed) -> KnownOffer | None:
         """Take in and spread an offer; None if it is no news."""
-        known = self._learn(document)
+        known = self._learn(document, source="")
         if known is not None:
             self._pass_on([known.offer_id], source=None)
         return known
@@ -130,8 +134,8 @@ class Spread:
         others = [node for node in self._network.neighbours() if node != source]
         return others if len(others) <= FAN_OUT else random.sample(others, FAN_OUT)
 
-    def _learn(self, document: Signed) -> KnownOffer | None:
-        known = self._book.admit(document, self._clock.now())
+    def _learn(self, document: Signed, source: str) -> KnownOffer | None:
+        known = self._book.admit(document, self._clock.now(), source)
         if known is not None:
             self._on_offer(known)
         return known
@@ -168,7 +172,7 @@ class Spread:
         learned: list[str] = []
         try:
             for count, document in enumerate(documents, start=1):
-                known = self._learn(document)
+                known = self._learn(document, holder)
                 learned += [] if known is None else [known.offer_id]
                 if count % YIELD_EVERY == 0:
                     await asyncio.sleep(0)
@@ -182,7 +186,8 @@ class Spread:
         try:
             data = await self._network.call(neighbour, SUMMARY, request, timeout_s=CALL_TIMEOUT_S)
             summary = unpack(data, Summary)
-            if summary.digest != digest.whole:
+            # A full book takes in what is announced, little by little.
+            if summary.digest != digest.whole and not self._book.is_full:
                 await self._collect(neighbour, digest.differing(summary.buckets))
         except NetError as error:
             log.debug("neighbour not compared with", node=neighbour, why=str(error))
@@ -199,13 +204,13 @@ class Spread:
             after, seen = page.offer_ids[-1] if page.offer_ids else after, seen + len(page.offer_ids)
 
     def _take_page(self, neighbour: NodeId, page: Listing) -> None:
-        for document in page.withdrawals:
-            self._take_withdrawal(neighbour, document)
+        self._take_withdrawals(neighbour, page.withdrawals)
         self._fetch.want(page.offer_ids[:MAX_LISTED], neighbour)
 
-    def _take_withdrawal(self, source: NodeId, document: Signed) -> None:
+    def _take_withdrawals(self, source: NodeId, documents: Sequence[Signed]) -> None:
         try:
-            self._unlearn(document, source)
+            for document in documents[: self._withdrawals.take(source, len(documents))]:
+                self._unlearn(document, source)
         except BadOffer as error:
             self._bans.add(source, str(error))
 
@@ -218,7 +223,7 @@ class Spread:
         return b""
 
     async def _on_withdraw(self, caller: NodeId, body: bytes) -> bytes:
-        for document in unpack(body, Withdrawals).withdrawals[:MAX_ANNOUNCED]:
-            if not self._bans.has(caller):
-                self._take_withdrawal(caller, document)
+        documents = unpack(body, Withdrawals).withdrawals[:MAX_ANNOUNCED]
+        if not self._bans.has(caller):
+            self._take_withdrawals(caller, documents)
         return b""

@@ -106,9 +106,9 @@ async def test_ten_thousand_offers_are_matched_in_moments():
         book._offers[str(number)] = msgspec.structs.replace(known[number % 20], offer_id=str(number))
     board = Board(book, lambda _: None)
     demand = _demand(NodeKey.generate())
-    started = time.perf_counter()
+    started = time.process_time()
     await board.open(demand)
-    seconds = time.perf_counter() - started
+    seconds = time.process_time() - started
     assert len(board.take(demand.demand_id, MANY)) == MANY
     # 0.04 s on an idle core; others may use this one as well.
     assert seconds < 0.2, f"{MANY} offers took {seconds:.3f} s"

@@ -8,7 +8,7 @@ from itertools import product
 import msgspec
 import pytest
 
-from golemnet.daemon.market import offer_fetch
+from golemnet.daemon.market import offer_book, offer_fetch
 from golemnet.daemon.market.book_answers import MAX_LISTINGS_AT_ONCE
 from golemnet.daemon.market.book_digest import BUCKETS
 from golemnet.daemon.market.messages import (
@@ -151,6 +151,37 @@ async def test_ids_of_offers_that_do_not_exist_fill_no_memory(join, network, eve
     running.cancel()
 
 
+async def test_who_announces_many_offers_that_do_not_exist_is_ignored(join, network, eventually):
+    reader, liar = await join(), network.node(NodeKey.generate())
+    asked = []
+
+    async def nothing(caller, body):
+        asked.append(body)
+        return pack(Offers([]))
+
+    liar.handle(GET, nothing)
+    running = asyncio.create_task(liar.run(asyncio.Event()))
+    await asyncio.sleep(0)
+    for start in (0, 100, 200):
+        made_up = pack(OfferIds([f"{start + number:032x}" for number in range(100)]))
+        await liar.call(reader.key.node_id, ANNOUNCE, made_up, timeout_s=1)
+        await eventually(lambda: asked and not reader.market.spread._fetch._holders)
+    running.cancel()
+    assert len(asked) == 1
+
+
+async def test_a_full_book_takes_in_little_of_each_neighbour(join, network, eventually, monkeypatch):
+    monkeypatch.setattr(offer_book, "MAX_OFFERS", 20)
+    monkeypatch.setattr(offer_fetch, "MAX_REPLACED_A_SECOND", 0)
+    provider, reader = await join(), await join()
+    first = [await provider.offer(number=number) for number in range(20)]
+    await eventually(lambda: len(reader.market.book) == 20)
+    more = [await provider.offer(number=number) for number in range(20, 60)]
+    known = lambda ids: sum(reader.market.book.get(each) is not None for each in ids)  # noqa: E731
+    await eventually(lambda: known(more) == offer_fetch.MAX_REPLACED_AT_ONCE)
+    assert known(first) == 20 - offer_fetch.MAX_REPLACED_AT_ONCE
+
+
 async def test_a_parted_network_becomes_one_again(join, network, eventually):
     peers = [await join() for _ in range(4)]
     halves = peers[:2], peers[2:]
@@ -249,6 +280,22 @@ def test_a_withdrawal_is_remembered_until_the_offer_would_have_expired():
     assert book.expire(NOW + timedelta(hours=1)) == []
     assert book.withdrawals() == []
     assert book.digest.whole == OfferBook().digest.whole
+
+
+def test_a_flood_of_made_up_providers_displaces_itself(monkeypatch):
+    monkeypatch.setattr(offer_book, "MAX_OFFERS", 30)
+    book, first = OfferBook(), []
+    for number in range(10):
+        first.append(book.admit(_document(NodeKey.generate()), NOW, f"neighbour {number % 2}"))
+    for _ in range(60):
+        book.admit(_document(NodeKey.generate()), NOW, "liar")
+    assert len(book) == 30
+    assert all(book.get(known.offer_id) for known in first)
+    late = book.admit(_document(NodeKey.generate()), NOW, "neighbour 0")
+    assert book.get(late.offer_id)
+    assert len(book) == 30
+    assert len(book.expire(NOW + timedelta(hours=2))) == 30
+    assert not book._sources
 
 
 def test_an_expired_offer_is_gone():
