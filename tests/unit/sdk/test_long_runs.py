@@ -69,7 +69,7 @@ async def test_a_day_s_work_loses_nothing(shop, monkeypatch):
                 yield hour * 10 + item
             await clock.sleep(3600)
 
-    golem = shop.golem(budget=10_000_000, workers=2, retries=20, timeout=timedelta(hours=30))
+    golem = shop.golem(budget=10_000_000, workers=2, retries=20, timeout=timedelta(days=30))
     assert isinstance(golem._buyer, ShopBuyer)
     golem._buyer._clock = clock
     async with golem:
@@ -78,6 +78,6 @@ async def test_a_day_s_work_loses_nothing(shop, monkeypatch):
         assert clock.now() - NOW >= timedelta(hours=24)
     assert found == [number * number for number in range(240)]
     agreements = len(shop.containers.created)
-    assert agreements > 24, "machines were let go"
+    assert agreements > 5, "machines were let go and lost"
     assert len(shop.market.ended) == agreements, "and each of them can send its invoice"
     assert sum(line.failed for line in golem.report().providers) > 0
