@@ -1,5 +1,6 @@
 """Images that run at providers: ``await vm.repo(image_hash=...)``."""
 
+from golemnet.requestor.published.errors import PackageException
 from golemnet.requestor.published.models import (
     INF_CORES,
     RUNTIME_VM,
@@ -12,6 +13,7 @@ from golemnet.requestor.published.payloads import (
     DEFAULT_REPOSITORY_URL,
     VM_CAPS_MANIFEST_SUPPORT,
     VM_CAPS_VPN,
+    Package,
     VmCaps,
     _VmConstraints,
     _VmManifestPackage,
@@ -27,6 +29,8 @@ __all__ = [
     "VM_CAPS_MANIFEST_SUPPORT",
     "VM_CAPS_VPN",
     "InfVm",
+    "Package",
+    "PackageException",
     "VmCaps",
     "VmManifestRequest",
     "VmPackageFormat",

@@ -5,11 +5,10 @@ import os
 import sys
 from datetime import timedelta
 
-from yapapi.payload import vm
-from yapapi.rest.activity import CommandExecutionError
-
 from yapapi import Golem, Task
 from yapapi.log import enable_default_logger
+from yapapi.payload import vm
+from yapapi.rest.activity import CommandExecutionError
 
 FAILURES = 2
 

@@ -9,12 +9,12 @@ import socket
 import sys
 
 import aiohttp
-from yapapi.contrib.service.http_proxy import HttpProxyService, LocalHttpProxy
-from yapapi.payload import vm
-from yapapi.services import ServiceState
 
 from yapapi import Golem
+from yapapi.contrib.service.http_proxy import HttpProxyService, LocalHttpProxy
 from yapapi.log import enable_default_logger
+from yapapi.payload import vm
+from yapapi.services import ServiceState
 
 OUTSIDE = "http://127.0.0.1:7465 http://1.1.1.1"
 ALL_OVER_S = 60

@@ -5,16 +5,15 @@ import os
 import sys
 from datetime import UTC, datetime, timedelta
 
+from yapapi import Golem, Task
 from yapapi.config import ApiConfig
 from yapapi.contrib.strategy import ProviderFilter
+from yapapi.log import enable_default_logger
 from yapapi.payload import vm
 from yapapi.props import Activity, NodeInfo
 from yapapi.props.builder import DemandBuilder
 from yapapi.rest import Configuration, Market
 from yapapi.strategy import LeastExpensiveLinearPayuMS
-
-from yapapi import Golem, Task
-from yapapi.log import enable_default_logger
 
 
 async def listed(subnet: str, wanted: int) -> dict[str, str]:

@@ -4,11 +4,10 @@ import asyncio
 import os
 import sys
 
-from yapapi.payload import vm
-from yapapi.services import Service, ServiceState
-
 from yapapi import Golem
 from yapapi.log import enable_default_logger
+from yapapi.payload import vm
+from yapapi.services import Service, ServiceState
 
 COUNT = "echo $(($(cat /golem/work/count) + 1)) > /golem/work/count; cat /golem/work/count"
 ALL_OVER_S = 60

@@ -4,10 +4,9 @@ import asyncio
 import sys
 from datetime import timedelta
 
-from yapapi.payload import vm
-
 from yapapi import Golem, Task
 from yapapi.log import enable_default_logger
+from yapapi.payload import vm
 
 JOIN = "cat /golem/work/params.json /golem/resource/common.bin > /golem/output/joined.bin; echo done-{}"
 

@@ -6,12 +6,11 @@ import sys
 import time
 from datetime import timedelta
 
+from yapapi import Golem, Task
 from yapapi.events import CommandExecuted, CommandProgress, CommandStdErr, CommandStdOut
+from yapapi.log import enable_default_logger
 from yapapi.payload import vm
 from yapapi.script import ProgressArgs
-
-from yapapi import Golem, Task
-from yapapi.log import enable_default_logger
 
 SHOWN = (CommandExecuted, CommandProgress, CommandStdErr, CommandStdOut)
 

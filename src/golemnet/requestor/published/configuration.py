@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from urllib.parse import urlsplit
 
@@ -23,8 +23,8 @@ class ApiConfig:
         MissingConfiguration: there is no application key.
     """
 
-    app_key: str = ""
-    api_url: str = ""
+    app_key: str = field(default_factory=str)
+    api_url: str = field(default_factory=str)
     market_url: str | None = None
     payment_url: str | None = None
     net_url: str | None = None

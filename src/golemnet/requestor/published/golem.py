@@ -7,6 +7,7 @@ import logging
 import os
 import warnings
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable
+from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from types import TracebackType
@@ -242,8 +243,10 @@ class Golem:
         job = await self._begin_job(engine, payload, expiration, job_id)
         error: BaseException | None = None
         try:
-            async for task in self._execute(engine, job, worker, data, workers, implicit_init):
-                yield task
+            doing = self._execute(engine, job, worker, data, workers, implicit_init)
+            async with aclosing(doing) as done:
+                async for task in done:
+                    yield task
         except JobTimeout as timed_out:
             error = timed_out
         except BaseException as failure:

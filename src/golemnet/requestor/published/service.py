@@ -15,7 +15,7 @@ from golemnet.requestor.published.events import CommandEvent, ExcInfo
 from golemnet.requestor.published.network import Network, Node
 from golemnet.requestor.published.payloads import Payload
 from golemnet.requestor.published.script import Script
-from golemnet.requestor.published.service_state import AVAILABLE, ServiceState
+from golemnet.requestor.published.service_state import ServiceState
 
 if TYPE_CHECKING:
     from golemnet.requestor.published.cluster import Cluster
@@ -175,7 +175,7 @@ class Service:
     @property
     def is_available(self) -> bool:
         """Whether it is at a provider."""
-        return self.state in AVAILABLE
+        return self.state in ServiceState.AVAILABLE
 
     @property
     def service_instance(self) -> ServiceInstance:

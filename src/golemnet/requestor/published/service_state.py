@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import Enum
+from typing import ClassVar
 
 
 class ServiceState(Enum):
@@ -15,6 +16,9 @@ class ServiceState(Enum):
     terminated = "terminated"
     unresponsive = "unresponsive"
     suspended = "suspended"
+
+    AVAILABLE: ClassVar[tuple[ServiceState, ...]]
+    """Those in which an instance is at a provider."""
 
     @property
     def identifier(self) -> str:
@@ -51,7 +55,7 @@ TURNS: dict[tuple[ServiceState, Turn], ServiceState] = {
 }
 """What is not in it changes nothing: who is told to stop twice is told once."""
 
-AVAILABLE = (ServiceState.starting, ServiceState.running, ServiceState.stopping)
+ServiceState.AVAILABLE = (ServiceState.starting, ServiceState.running, ServiceState.stopping)
 
 
 def turned(state: ServiceState, turn: Turn) -> ServiceState:
