@@ -341,6 +341,17 @@ async def test_an_end_that_sends_nonsense_is_closed(ground):
     await eventually(lambda: ground.one.networks._segments == {})
 
 
+async def test_a_network_that_ends_while_it_is_set_up_leaves_nothing(ground):
+    await ground.add(ground.one, ONE)
+    connecting = asyncio.create_task(ground.status(f"/tcp/{ONE}/80"))
+    await eventually(lambda: bool(ground.requestor.networks._gateways))
+    [gateway] = ground.requestor.networks._gateways.values()
+    async with ground.http.delete(ground.url) as answer:
+        assert answer.status == 200
+    assert await connecting == 404
+    assert (gateway._tun, gateway._namespace, gateway._free) == (-1, None, [])
+
+
 async def test_packets_pass_again_after_the_providers_daemon_was_away(ground):
     instance = await ground.add(ground.one, ONE)
     await ground.serve(instance, ONE, 80)

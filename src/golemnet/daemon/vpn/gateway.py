@@ -16,7 +16,7 @@ from typing import Final
 
 from golemnet.daemon.vpn.switch import Port, Switch
 from golemnet.model.packets import MTU
-from golemnet.rest.errors import ApiError, BadRequest, GatewayTimeout, InternalError
+from golemnet.rest.errors import ApiError, BadRequest, GatewayTimeout, InternalError, NotFound
 from golemnet.rest.vpn import Connection
 from golemnet.runtime.errors import RuntimeFailure
 from golemnet.runtime.network_namespace import NetworkNamespace
@@ -44,6 +44,7 @@ class Gateway:
         self._free: list[socket.socket] = []
         self._open: set[socket.socket] = set()
         self._order = asyncio.Lock()
+        self._is_closed = False
 
     async def connect(
         self, addresses: Sequence[IPv4Interface], host: str, port: int, timeout_s: float
@@ -52,6 +53,7 @@ class Gateway:
 
         Raises:
             BadRequest: there is no address, or there are too many connections.
+            NotFound: the network has ended meanwhile.
             GatewayTimeout: nobody has answered.
             ApiError: the other end refuses (502), or this machine cannot take part (500).
         """
@@ -85,7 +87,8 @@ class Gateway:
         return [found for each in self._open if (found := _view(each)) is not None]
 
     def close(self) -> None:
-        """End all connections and the network."""
+        """End all connections and the network, for good."""
+        self._is_closed = True
         self._switch.unplug(self._port)
         for each in self._free:
             each.close()
@@ -106,6 +109,10 @@ class Gateway:
                 raise InternalError(
                     "This daemon's machine cannot take part in private networks.", why=str(error)
                 ) from error
+            if self._is_closed:
+                # while the helper was at work: what it has opened ends as well
+                self.close()
+                raise NotFound("The network has ended.")
             return self._free.pop()
 
     async def _prepared(self, addresses: Sequence[IPv4Interface]) -> NetworkNamespace:
