@@ -11,7 +11,7 @@ from typing import Any
 
 WORD = 32
 MAX_ITEMS = 100_000
-_WORD_BITS = {"address": 160, "bool": 1, "uint8": 8, "uint256": 256}
+_WORD_BITS = {"address": 160, "bool": 1, "uint8": 8, "uint64": 64, "uint128": 128, "uint256": 256}
 
 
 class AbiError(ValueError):

@@ -24,8 +24,8 @@ class ChainFile(msgspec.Struct, frozen=True):
 
     ``more_rpc_urls`` are asked when ``rpc_url`` does not answer. ``max_fee_wei`` is the most that a unit of
     gas may cost; above it payments wait. ``most_payments`` is how many payees one transaction may have: as
-    many as the contract takes and a block has gas for. ``vouchers`` is the contract of the voucher platform,
-    where there is one.
+    many as the contract takes and a block has gas for. ``vouchers`` and ``deposits`` are the contracts
+    of the voucher platform and of deposits that others fund, where there are such.
     """
 
     rpc_url: str
@@ -39,6 +39,7 @@ class ChainFile(msgspec.Struct, frozen=True):
     max_fee_wei: int | None = None
     most_payments: int = MOST_PAYMENTS
     vouchers: str | None = None
+    deposits: str | None = None
 
     @property
     def endpoints(self) -> tuple[str, ...]:

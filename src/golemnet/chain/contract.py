@@ -34,9 +34,9 @@ class Contract:
         return _digest(name, types)[:4] + encode(types, arguments)
 
     def result(self, name: str, data: bytes) -> Any:
-        """The single value that function ``name`` has answered."""
-        (value,) = decode(_types(self._entry("function", name)["outputs"]), data)
-        return value
+        """The value that function ``name`` has answered; a tuple if it answers with more than one."""
+        found = decode(_types(self._entry("function", name)["outputs"]), data)
+        return found[0] if len(found) == 1 else found
 
     def topic(self, event: str) -> bytes:
         """The first topic of the logs of ``event``."""

@@ -26,6 +26,7 @@ class Deployed(msgspec.Struct, frozen=True):
     multi_transfer: str
     most_payments: int
     vouchers: str
+    deposits: str
 
 
 async def deploy(rpc: JsonRpc) -> Deployed:
@@ -44,7 +45,8 @@ async def deploy(rpc: JsonRpc) -> Deployed:
     if await rpc.call("eth_getBalance", second, "latest") == "0x0":
         await rpc.call("anvil_setBalance", second, hex(10**18))
     vouchers = await _ensure(rpc, second, 0, data)
-    return Deployed(deployer, token, multi_transfer, most, vouchers)
+    deposits = await _ensure(rpc, second, 1, Contract.load("deposits").deployment(token))
+    return Deployed(deployer, token, multi_transfer, most, vouchers, deposits)
 
 
 async def _most_payments(rpc: JsonRpc, multi_transfer: str) -> int:

@@ -60,6 +60,7 @@ def describe(port: int, deployed: Deployed) -> ChainFile:
         faucet=FaucetAccount(deployed.deployer),
         most_payments=deployed.most_payments,
         vouchers=deployed.vouchers,
+        deposits=deployed.deposits,
     )
 
 

@@ -58,6 +58,7 @@ class Ethereum:
         self._rpc = Endpoints(chain.endpoints, chain.chain_id)
         self._token = Contract.load("token")
         self._multi_transfer = Contract.load("multi_transfer")
+        self._deposits = Contract.load("deposits")
         self._genesis: str | None = None
 
     async def close(self) -> None:
@@ -158,7 +159,7 @@ class Ethereum:
             block_hash=found["blockHash"],
             confirmations=max(await self.block_number() - block + 1, 0),
             succeeded=int(found["status"], 16) == 1,
-            transfers=tuple(self._transfers(found["logs"])),
+            transfers=(*self._transfers(found["logs"]), *self._paid_from_deposits(found["logs"])),
         )
 
     async def transfers_of(self, address: str) -> list[tuple[str, TokenTransfer]]:
@@ -198,6 +199,23 @@ class Ethereum:
         if answer == "0x":
             raise ChainError(f"There is no contract at {address} of the chain {self.file.rpc_url}.")
         return contract.result(name, bytes.fromhex(answer[2:]))
+
+    def _paid_from_deposits(self, logs: list[dict[str, Any]]) -> list[TokenTransfer]:
+        """What spenders have paid from deposits, as transfers of theirs."""
+        if self.file.deposits is None:
+            return []
+        mine = [each for each in logs if each["address"].lower() == self.file.deposits.lower()]
+        events = [
+            self._deposits.event(
+                "DepositTransfer", [_bytes(topic) for topic in each["topics"]], _bytes(each["data"])
+            )
+            for each in mine
+        ]
+        return [
+            TokenTransfer(each["spender"].lower(), each["receiver"].lower(), each["amount"])
+            for each in events
+            if each is not None
+        ]
 
     def _transfers(self, logs: list[dict[str, Any]]) -> list[TokenTransfer]:
         mine = [each for each in logs if each["address"].lower() == self.file.token.lower()]

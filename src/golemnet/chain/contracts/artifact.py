@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 ARTIFACTS = Path(__file__).parent / "artifacts.json"
-NAMES = ("token", "multi_transfer", "vouchers")
+NAMES = ("token", "multi_transfer", "vouchers", "deposits")
 
 
 class Artifact(msgspec.Struct, frozen=True):
