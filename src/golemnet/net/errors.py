@@ -16,6 +16,7 @@ INTERNAL = "internal"
 UNKNOWN_METHOD = "unknown-method"
 BUSY = "busy"
 TOO_LARGE = "too-large"
+MALFORMED = "malformed"
 
 MAX_CODE = 64
 MAX_MESSAGE = 2000

@@ -17,7 +17,7 @@ from golemnet.clock import Clock
 from golemnet.model.documents import Signed
 from golemnet.model.node_id import NodeId
 from golemnet.net.budget import Budget
-from golemnet.net.errors import NetError, Unreachable
+from golemnet.net.errors import MALFORMED, NetError, RemoteError, Unreachable
 from golemnet.net.network import Network
 from golemnet.net.records import NodeRecord, RecordBook
 
@@ -101,8 +101,11 @@ class RecordSearch:
             log.debug("neighbour did not help to find a node", node=neighbour, why=str(error))
 
     async def _answer(self, caller: NodeId, body: bytes) -> bytes:
-        wanted = msgspec.msgpack.decode(body, type=Find)
-        node = NodeId.parse(wanted.node_id)
+        try:
+            wanted = msgspec.msgpack.decode(body, type=Find)
+            node = NodeId.parse(wanted.node_id)
+        except ValueError as error:
+            raise RemoteError(MALFORMED, f"The message cannot be read: {error}.") from error
         is_known = self._book.signed(node, self._clock.now()) is not None
         if not is_known and wanted.steps > 0 and self._for_others.take(1):
             others = [each for each in self._network.neighbours() if each != caller]

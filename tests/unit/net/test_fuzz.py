@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 from net_parts import running_node
 
 from golemnet.clock import SystemClock
-from golemnet.model.documents import sign
+from golemnet.model.documents import Signed, sign
 from golemnet.model.keys import NodeKey
+from golemnet.net import lan
 from golemnet.net.bootstrap import BadBootstrapAddress, parse_bootstrap
-from golemnet.net.errors import NetError
+from golemnet.net.errors import NetError, RemoteError
 from golemnet.net.frames import (
     LENGTH_BYTES,
     Accepted,
@@ -33,6 +34,8 @@ from golemnet.net.frames import (
 from golemnet.net.handshake import dial
 from golemnet.net.home_relay import HomeRelay, answers
 from golemnet.net.iroh_binding import BINDING_ERRORS, open_endpoint, place_of
+from golemnet.net.memory import MemoryNetwork
+from golemnet.net.record_search import Find, Found, RecordSearch
 from golemnet.net.records import (
     KIND,
     NodeRecord,
@@ -132,6 +135,28 @@ def test_records_with_any_places(addresses, relay):
     assert taken_record is not None
     for address in addresses:
         check_address(address)
+
+
+@given(st.binary(max_size=80) | VALUES.map(msgspec.msgpack.encode))
+def test_datagrams_of_the_lan(data):
+    for datagram in (data, lan._MAGIC + data):
+        read = lan._read(datagram)
+        assert read is None or isinstance(read, Signed)
+
+
+@given(
+    st.binary(max_size=80)
+    | VALUES.map(msgspec.msgpack.encode)
+    | TEXTS.map(lambda text: msgspec.msgpack.encode(Find(text, 1)))
+)
+def test_questions_for_a_node(body):
+    node = MemoryNetwork().node(KEY)
+    search = RecordSearch(node, RecordBook(), SystemClock())
+    try:
+        answer = asyncio.run(search._answer(KEY.node_id, body))
+    except RemoteError:
+        return
+    assert msgspec.msgpack.decode(answer, type=Found) == Found(None)
 
 
 @given(TEXTS)
