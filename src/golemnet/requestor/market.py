@@ -36,6 +36,7 @@ from golemnet.requestor.events import (
     NothingMatched,
     ProviderRefused,
 )
+from golemnet.requestor.owners import Owners
 from golemnet.requestor.strategies import MarketStrategy, OfferView
 from golemnet.rest.client import Client
 from golemnet.rest.errors import ApiError, NotFound
@@ -109,6 +110,7 @@ class Market:
         self.tell: Listener = ignore
         self.tailor: Tailor = self._same_demand
         self.candidates = Candidates()
+        self.owners = Owners()
         self._anyone = asyncio.Event()
         self._refusals: dict[str, None] = {}
         self.demand_id = ""
@@ -222,9 +224,9 @@ class Market:
         except ValueError as error:
             log.info("offer makes no sense provider_id=%s why=%s", proposal.issuer_id, str(error))
             return None
-        offer = OfferView(
-            proposal.issuer_id, flatten(proposal.properties), proposal.proposal_id, proposal.state == "Draft"
-        )
+        properties = flatten(proposal.properties)
+        self.owners.learn(proposal.issuer_id, properties)
+        offer = OfferView(proposal.issuer_id, properties, proposal.proposal_id, proposal.state == "Draft")
         score = await self._strategy.score_offer(offer)
         return None if score < 0 else (score, candidate)
 

@@ -50,6 +50,7 @@ class Run:
         """Look for providers."""
         self.queue.here = self._has_other_than
         self.queue.elsewhere = self.market.candidates.has_other_than
+        self.queue.siblings = self.market.owners.siblings
         self._watch = asyncio.create_task(self._watch_failure())
         self.widen(self.max_workers)
 

@@ -20,7 +20,8 @@ class TaskQueue:
     """Hands out tasks, each to one worker at a time.
 
     ``here`` says whether a provider other than those named works for the run, ``elsewhere`` whether one
-    would if it were asked. An open queue takes more tasks by ``add`` until it is closed.
+    would if it were asked, ``siblings`` which providers have one owner. An open queue takes more tasks by
+    ``add`` until it is closed.
 
     Args:
         tasks: any iterable; it is read only as workers ask.
@@ -52,6 +53,7 @@ class TaskQueue:
         self._banned = banned
         self.here: Callable[[Collection[str]], bool] = _nobody_else
         self.elsewhere: Callable[[Collection[str]], bool] = _nobody_else
+        self.siblings: Callable[[str], Collection[str]] = _itself
         self._changed = asyncio.Event()
         self._barren: list[Attempt] = []
         self._is_frozen = False
@@ -164,13 +166,13 @@ class TaskQueue:
 
     def has_work_for(self, provider_id: str) -> bool:
         """Whether a provider could begin with a task that it has not tried."""
-        return not self._exhausted or any(provider_id not in _tried(task) for task in self._again)
+        return not self._exhausted or any(provider_id not in self._tried(task) for task in self._again)
 
     def may_have_work_for(self, provider_id: str) -> bool:
         """Whether there is a task that is not forbidden to a provider."""
-        if provider_id in self._banned:
+        if self._is_banned(provider_id):
             return False
-        return not self._exhausted or any(not _is_barred(task, provider_id) for task in self._again)
+        return not self._exhausted or any(not self._is_barred(task, provider_id) for task in self._again)
 
     async def wait_work(self, coming: Callable[[], int] = lambda: 0) -> bool:
         """Wait until a task waits for a worker besides those that come; False if there will be none."""
@@ -255,24 +257,33 @@ class TaskQueue:
 
     def _suits(self, task: AnyTask, provider_id: str) -> bool:
         """A task goes elsewhere than where it failed, if there is an elsewhere that has not failed it."""
-        if provider_id in self._banned or _is_barred(task, provider_id):
+        if self._is_banned(provider_id) or self._is_barred(task, provider_id):
             return False
-        tried = _tried(task)
+        tried = self._tried(task)
         return provider_id not in tried or not (self.here(tried) or self.elsewhere(tried))
 
     def _wants_another(self) -> bool:
         """Whether a task that waits is only for providers that do not work for the run yet."""
-        tries = [_tried(task) for task in self._again]
+        tries = [self._tried(task) for task in self._again]
         return any(not self.here(tried) and self.elsewhere(tried) for tried in tries)
 
+    def _tried(self, task: AnyTask) -> set[str]:
+        """Providers that shall not have a task again, if there are others."""
+        tried = {attempt.provider_id for attempt in task.attempts}
+        if task.is_barring:
+            tried.update(*(self.siblings(provider_id) for provider_id in task.barred))
+        return tried
 
-def _tried(task: AnyTask) -> set[str]:
-    tried = {attempt.provider_id for attempt in task.attempts}
-    return tried | task.barred if task.is_barring else tried
+    def _is_banned(self, provider_id: str) -> bool:
+        return any(each in self._banned for each in self.siblings(provider_id))
+
+    def _is_barred(self, task: AnyTask, provider_id: str) -> bool:
+        """Whether a task must not go to a provider, on its own or its owner's account."""
+        return task.is_barring and not task.barred.isdisjoint(self.siblings(provider_id))
 
 
-def _is_barred(task: AnyTask, provider_id: str) -> bool:
-    return task.is_barring and provider_id in task.barred
+def _itself(provider_id: str) -> Collection[str]:
+    return (provider_id,)
 
 
 def _nobody_else(tried: Collection[str]) -> bool:

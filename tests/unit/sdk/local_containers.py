@@ -175,10 +175,11 @@ class Shop:
             market=self.market, activity=self.containers, payment=PaymentDoor()
         )
         self.events: list[Any] = []
+        self.properties: dict[str, dict[str, str]] = {}
 
     def golem(self, budget: float = 1000, timeout: timedelta = timedelta(minutes=1), **options: Any) -> Golem:
         for name in ("ann", "bob", "cid"):
-            self.market.offer(name)
+            self.market.offer(name, **self.properties.get(name, {}))
         golem = Golem(budget, event_consumer=self.events.append, **options)
         golem._buyer = ShopBuyer(self, golem._history.hear, budget, timeout)
         return golem

@@ -140,6 +140,18 @@ async def test_replicas_find_who_lies(shop):
     )
 
 
+async def test_replicas_are_asked_of_different_owners(shop):
+    """Ann and Bob are paid at the same address: they are one owner, who agrees with himself."""
+    address = "golem.com.payment.platform.erc20-x.address"
+    for name, owner in (("ann", "0xOne"), ("bob", "0xone"), ("cid", "0xtwo")):
+        shop.properties[name] = {address: owner}
+    async with shop.golem(workers=3) as golem:
+        assert await collect(golem.map(square, range(20), replicas=2)) == [x * x for x in range(20)]
+    done = [provider for provider, run in shop.containers.runs() for _ in run["args"][-1].split()]
+    assert done.count("cid") == 20, "each of them by Cid, and by Ann or Bob"
+    assert done.count("ann") + done.count("bob") == 20
+
+
 async def test_nobody_agrees(shop):
     async with shop.golem(workers=3, retries=0) as golem:
         with pytest.raises(NoAgreement, match="3 providers do not agree"):
