@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -9,10 +11,12 @@ from urllib.parse import urlsplit
 from golemnet.errors import GolemError
 from golemnet.exeunit.errors import CommandFailed
 from golemnet.exeunit.file_lock import locked
-from golemnet.exeunit.web import Internet
+from golemnet.exeunit.locations import Published, parse_location
+from golemnet.exeunit.web import Internet, chunks_of
 from golemnet.image import gvmi
 from golemnet.image.client import RegistryClient
 from golemnet.image.errors import NotAnImage
+from golemnet.rest.client import Client
 from golemnet.runtime.driver import Image
 
 MAX_LINK_BYTES: Final = 4096
@@ -20,15 +24,22 @@ MAX_IMAGE_BYTES: Final = 32 * 1024**3
 
 
 class ImageCache:
-    """The folder ``directory``, shared by every ExeUnit of a provider; ``internet`` reaches registries."""
+    """The folder ``directory``, shared by every ExeUnit of a provider.
 
-    def __init__(self, directory: Path, internet: Internet) -> None:
+    Args:
+        directory: of the images.
+        internet: reaches registries.
+        client: of the provider's daemon, by which an image is fetched that a requestor's node has published.
+    """
+
+    def __init__(self, directory: Path, internet: Internet, client: Client | None = None) -> None:
         self._directory = directory
         self._internet = internet
+        self._client = client
         directory.mkdir(parents=True, exist_ok=True)
 
     async def get(self, sha3_224: str, url: str) -> Image:
-        """The image with this hash, from the cache or else from ``url`` (a gvmi, or a ``.link`` to one).
+        """The image with this hash, from the cache or else from ``url`` (of a gvmi, or a ``.link`` to one).
 
         Raises:
             CommandFailed: it cannot be fetched, has another hash, or is not an image.
@@ -46,15 +57,37 @@ class ImageCache:
             if _is_file(path):
                 return
             try:
-                address = await self._followed(url)
-                async with RegistryClient(address, connector=await self._internet.connector()) as registry:
-                    await registry.download(address, sha3_224, path, MAX_IMAGE_BYTES)
+                location = parse_location(url)
+                if isinstance(location, Published):
+                    await self._fetch_published(location, sha3_224, path)
+                else:
+                    await self._fetch_from_web(url, sha3_224, path)
             except (GolemError, ValueError, OSError) as error:
                 raise CommandFailed(
                     f"The image {sha3_224} could not be fetched from {url}.",
                     why=str(error),
                     next_step="Check the image's hash, and that the registry has it.",
                 ) from error
+
+    async def _fetch_from_web(self, url: str, sha3_224: str, path: Path) -> None:
+        address = await self._followed(url)
+        async with RegistryClient(address, connector=await self._internet.connector()) as registry:
+            await registry.download(address, sha3_224, path, MAX_IMAGE_BYTES)
+
+    async def _fetch_published(self, source: Published, sha3_224: str, path: Path) -> None:
+        """From a node. Raises GolemError, ValueError, OSError; nothing is kept then."""
+        if self._client is None:
+            raise ValueError("there is no daemon to fetch it by")
+        part = path.with_suffix(".part")
+        try:
+            async with self._client.gsb.read_file(source.node_id, source.file_id) as answer:
+                await _save(chunks_of(answer, source.file_id), part)
+            found = await asyncio.to_thread(gvmi.hash_image, part)
+            if found != sha3_224:
+                raise ValueError(f"its hash is {found}")
+            part.replace(path)
+        finally:
+            part.unlink(missing_ok=True)
 
     async def _followed(self, url: str) -> str:
         """The address of the image itself: a ``.link`` is a text that holds it."""
@@ -70,6 +103,16 @@ class ImageCache:
         if not lines or urlsplit(lines[0]).scheme not in ("http", "https"):
             raise ValueError(f"{url} does not hold the address of an image.")
         return lines[0]
+
+
+async def _save(content: AsyncIterator[bytes], file: Path) -> None:
+    size = 0
+    with file.open("wb") as out:
+        async for chunk in content:
+            size += len(chunk)
+            if size > MAX_IMAGE_BYTES:
+                raise ValueError("it is too long for an image")
+            await asyncio.to_thread(out.write, chunk)
 
 
 def _read(path: Path) -> Image:

@@ -42,11 +42,11 @@ async def _serve(arguments: argparse.Namespace) -> None:
     activity_id = _checked_id(arguments.activity_id)
     terms = read_terms(arguments.agreement)
     internet = Internet(os.environ.get("GOLEM_REGISTRY_URL"))
-    images = ImageCache(arguments.cache_dir, internet)
     files = FileCache(arguments.cache_dir / "files", terms.requestor_id, _file_cache_bytes(terms))
     driver = make_driver(arguments.runtime or usual(), f"golem-{activity_id}", arguments.work_dir)
     api_url, app_key = os.environ.get("YAGNA_API_URL") or DEFAULT_API_URL, os.environ.get("YAGNA_APPKEY", "")
     async with Client(api_url, app_key) as client:
+        images = ImageCache(arguments.cache_dir, internet, client)
         networks = PrivateNetworks(client, activity_id)
         unit = ExeUnit(
             activity_id,

@@ -7,7 +7,8 @@ from typing import Final
 
 import msgspec
 
-_FORM: Final = re.compile(r"hash:(?://)?sha3:([0-9a-fA-F]{56}):(https?://\S{1,2000})")
+_ADDRESS: Final = r"https?://\S{1,2000}|gftp://0x[0-9a-fA-F]{40}/[\w.-]{1,200}"
+_FORM: Final = re.compile(rf"hash:(?://)?sha3:([0-9a-fA-F]{{56}}):({_ADDRESS})")
 
 
 class TaskPackage(msgspec.Struct, frozen=True):
@@ -28,5 +29,7 @@ def parse_task_package(text: str) -> TaskPackage:
     """
     found = _FORM.fullmatch(text)
     if found is None:
-        raise ValueError(f"{text[:200]!r} is not of the form hash:sha3:<56 hex digits>:<http address>")
+        raise ValueError(
+            f"{text[:200]!r} is not of the form hash:sha3:<56 hex digits>:<http or gftp address>"
+        )
     return TaskPackage(found[1].lower(), found[2])

@@ -279,6 +279,20 @@ async def test_an_unknown_image_is_told_with_its_hash_and_the_way_out(daemon, un
     assert "Check the image's hash" in result.message
 
 
+async def test_an_image_may_be_a_file_that_the_requestor_has_published(daemon, unit):
+    await unit.stop_now()
+    daemon.files["image"], daemon.files["other"] = daemon.image.read_bytes(), b"another"
+    unit.package = f"hash:sha3:{daemon.hash}:gftp://{NODE}/other"
+    await unit.start()
+    (result,) = await daemon.run("1", {"deploy": {}})
+    assert f"its hash is {hashlib.sha3_224(b'another').hexdigest()}" in result.message
+    await unit.stop_now()
+    unit.package = f"hash:sha3:{daemon.hash}:gftp://{NODE}/image"
+    await unit.start()
+    results = await daemon.run("1", *DEPLOY, shell("true"))
+    assert [result.result for result in results] == ["Ok", "Ok", "Ok"]
+
+
 async def test_an_image_is_fetched_once(daemon, unit):
     await daemon.run("one", *DEPLOY)
     await unit.stop_now()

@@ -74,8 +74,14 @@ def test_a_requestor_may_ask_again_when_the_machine_is_free():
     assert BUSY.reason()["message"].startswith("No capacity")
 
 
-@pytest.mark.parametrize("image", [f"hash:sha3:{HASH}:http://a/b", f"hash://sha3:{HASH}:https://a/b"])
-def test_an_image_may_be_named_in_both_forms(image):
+@pytest.mark.parametrize(
+    "image",
+    [
+        *(f"hash:sha3:{HASH}:http://a/b", f"hash://sha3:{HASH}:https://a/b"),
+        f"hash:sha3:{HASH}:gftp://0x{'a' * 40}/714cafc0-7b",
+    ],
+)
+def test_an_image_may_be_named_in_these_forms(image):
     assert isinstance(answer({**DEMAND, PACKAGE: image}, OFFER, NOW), Counter)
 
 
