@@ -20,7 +20,12 @@ from golemnet.requestor.published.engine import Engine
 from golemnet.requestor.published.jobs import Job
 from golemnet.requestor.published.network import Network, Node
 from golemnet.requestor.published.payloads import Payload
-from golemnet.requestor.published.service import ControlSignal, Service, ServiceSerialization
+from golemnet.requestor.published.service import (
+    NO_EXCEPTION,
+    ControlSignal,
+    Service,
+    ServiceSerialization,
+)
 from golemnet.requestor.published.service_runner import ServiceRun, turn_instance
 from golemnet.requestor.published.service_state import ServiceState, Turn
 from golemnet.requestor.published.workers import Post
@@ -35,6 +40,8 @@ LIMIT_CHECK_S = 1.0
 # An agreement that was signed for an instance which got another one meanwhile.
 PATIENCE_S = 5.0
 SUSPEND_S = 5.0
+# Each start costs something: one that fails again and again is tried more and more seldom.
+RESTART_S, MAX_RESTART_S = 1.0, 60.0
 
 ServiceType = TypeVar("ServiceType", bound=Service)
 log = logging.getLogger("yapapi.services")
@@ -75,6 +82,7 @@ class Cluster(Generic[ServiceType]):
         self._market = market
         self._streams = streams
         self._tasks: dict[Service, AnyTask] = {}
+        self._restarts: dict[AnyTask, asyncio.TimerHandle] = {}
         self._instances: list[ServiceType] = []
         self._is_suspended = False
         self._is_closed = False
@@ -206,6 +214,10 @@ class Cluster(Generic[ServiceType]):
 
     def _close_queue(self) -> None:
         self._is_closed = True
+        for task, timer in self._restarts.items():
+            timer.cancel()
+            self._settle(task)
+        self._restarts.clear()
         for service, task in self._tasks.items():
             if service.state is ServiceState.pending:
                 self._queue.forget(task)
@@ -252,14 +264,24 @@ class Cluster(Generic[ServiceType]):
     async def _ended(self, service: Service, task: AnyTask, attempt: Attempt) -> None:
         """Have an instance started again if it wants that."""
         if self._is_closed or not service.restart_condition:
-            task.accept_task()
-            self._queue.accepted(task)
+            self._settle(task)
             return
         log.info("Restarting service %s", service)
         await service.reset()
         turn_instance(service, Turn.RESTART)
-        service._exc_info = (None, None, None)
+        service._exc_info = NO_EXCEPTION
+        pause_s = min(RESTART_S * 2 ** len(task.attempts), MAX_RESTART_S)
+        loop = asyncio.get_running_loop()
+        self._restarts[task] = loop.call_later(pause_s, self._restart, task, attempt)
+
+    def _restart(self, task: AnyTask, attempt: Attempt) -> None:
+        del self._restarts[task]
         self._queue.failed(task, attempt)
+
+    def _settle(self, task: AnyTask) -> None:
+        """Nothing more is done for an instance."""
+        task.accept_task()
+        self._queue.accepted(task)
 
     async def _adopt(self, service: Service, agreement_id: str, activity_id: str) -> None:
         document = await self._engine.buyer.client.market.get_agreement(agreement_id)
