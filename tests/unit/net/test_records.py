@@ -106,6 +106,17 @@ async def test_of_records_that_come_in_floods_few_are_looked_at_and_passed_on(ke
     assert len(book.all(NOW)) == 5
 
 
+async def test_what_is_heard_in_the_lan_is_passed_on_once_and_a_forgery_never(key):
+    book, told = RecordBook(), _Neighbour()
+    exchange = RecordExchange(key, ManualClock(NOW), book, _Sessions([told]))
+    good = make_record(NodeKey.generate(), Place(ENDPOINT, []), NOW)
+    forged = sign(KIND, read_record(good, NOW), NodeKey.generate())
+    assert not await exchange.hear(forged)
+    assert await exchange.hear(good)
+    assert not await exchange.hear(good)
+    assert told.records == [good]
+
+
 async def test_a_budget_fills_up_again():
     budget = Budget(10, 1000)
     assert budget.take(6) == 6
