@@ -1,7 +1,8 @@
 """What an activity costs on the provider's machine, below the daemon: ``python benchmarks/activity.py``.
 
 For each driver that works here: from an image in the cache to the end of the first command, one command more,
-and fifty activities at once. Each driver is measured in a process of its own, as an ExeUnit is one.
+fifty activities at once, and what five hundred in sequence leave behind. Each driver is measured in a process
+of its own, as an ExeUnit is one.
 """
 
 from __future__ import annotations
@@ -30,20 +31,22 @@ from golemnet.runtime.selection import AS_ROOT, AS_USER, make_driver
 STARTS = 20
 COMMANDS = 100
 AT_ONCE = 50
-TIMEOUT_S = 300
+IN_SEQUENCE, WARM = 500, 100
+TIMEOUT_S = 600
 LIMITS = Limits(memory_bytes=64 << 20, storage_bytes=64 << 20, cpu_cores=1.0, processes=64)
-COLD, COMMAND, MANY, LEFT = (
+COLD, COMMAND, MANY, LEFT, GROWTH = (
     "cold start to the end of the first command",
     "one command",
     "50 at once",
     "left open",
+    "growth of memory over 400 more in sequence",
 )
-UNITS = {COLD: "ms", COMMAND: "ms", MANY: "s", LEFT: "files"}
+UNITS = {COLD: "ms", COMMAND: "ms", MANY: "s", LEFT: "files", GROWTH: "MiB"}
 # The most that the project promises, by driver.
 LIMITS_OF = {
-    "crun": {COLD: 80.0, COMMAND: 10.0, LEFT: 0.0},
-    "runc": {LEFT: 0.0},
-    "bwrap": {COLD: 30.0, COMMAND: 10.0, LEFT: 0.0},
+    "crun": {COLD: 80.0, COMMAND: 10.0, LEFT: 0.0, GROWTH: 2.0},
+    "runc": {LEFT: 0.0, GROWTH: 2.0},
+    "bwrap": {COLD: 30.0, COMMAND: 10.0, LEFT: 0.0, GROWTH: 2.0},
 }
 
 
@@ -96,11 +99,13 @@ async def _figures(driver: str, path: Path, folder: Path) -> dict[str, float]:
     started = time.monotonic()
     await asyncio.gather(*(_cold_start(driver, image, folder / f"many-{n}") for n in range(AT_ONCE)))
     many = time.monotonic() - started
+    growth = await _growth(driver, image, folder)
     return {
         COLD: median(colds) * 1000,
         COMMAND: median(commands) * 1000,
         MANY: many,
         LEFT: float(_open_files() - before + len(list(folder.iterdir()))),
+        GROWTH: growth,
     }
 
 
@@ -127,6 +132,16 @@ async def _commands(driver: str, image: Image, folder: Path) -> list[float]:
         await environment.stop()
 
 
+async def _growth(driver: str, image: Image, folder: Path) -> float:
+    """MiB of memory that this process takes more, after it has become warm."""
+    resident = []
+    for number in range(IN_SEQUENCE):
+        if number == WARM:
+            resident.append(_resident_mib())
+        await _cold_start(driver, image, folder / f"next-{number}")
+    return _resident_mib() - resident[0]
+
+
 async def _run(environment: Driver) -> float:
     started = time.monotonic()
     process = await environment.run("/bin/true", [])
@@ -134,6 +149,11 @@ async def _run(environment: Driver) -> float:
     if code != 0:
         raise SystemExit(f"/bin/true ended with {code}: {errors.decode(errors='replace')}")
     return time.monotonic() - started
+
+
+def _resident_mib() -> float:
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1024**2
 
 
 def _open_files() -> int:

@@ -151,6 +151,8 @@ class OciDriver:
 
     def _remove(self) -> None:
         cgroups.remove(self._container)
+        # the folder that crun has made in the place of the version 2 half, which is the cage's own
+        shutil.rmtree(cgroups.ROOT / cgroups.UNIFIED / cgroups.PARENT / self._container, ignore_errors=True)
         self._storage.unmount()
         shutil.rmtree(self._stage, ignore_errors=True)
         shutil.rmtree(self._folder.path, ignore_errors=True)

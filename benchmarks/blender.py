@@ -1,0 +1,123 @@
+"""What isolation costs a payload that computes: ``python benchmarks/blender.py``, as root.
+
+A frame is rendered in turn by each driver and in a plain chroot of the same image, on the same number of
+processors; what counts is the median of the time that Blender's own command takes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from statistics import median
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "demo"))
+
+from images import SCENE, blender_image, cache_directory
+from promises import at_most, finish, shown
+
+from golemnet.image.recipe import cached_image
+from golemnet.runtime import cage
+from golemnet.runtime.driver import Image, Limits
+from golemnet.runtime.selection import AS_ROOT, make_driver
+
+ROUNDS = 3
+TIMEOUT_S = 300
+COMMAND = "/golem/entrypoints/run-blender.sh"
+LIMITS = Limits(memory_bytes=2 << 30, storage_bytes=1 << 30, cpu_cores=float(os.cpu_count() or 1))
+PARAMETERS = {
+    "scene_file": "/golem/work/scene.blend",
+    "resolution": (400, 300),
+    "use_compositing": False,
+    "crops": [{"outfilebasename": "out", "borders_x": [0.0, 1.0], "borders_y": [0.0, 1.0]}],
+    "samples": 100,
+    "frames": [0],
+    "output_format": "PNG",
+    "RESOURCES_DIR": "/golem/work",
+    "WORK_DIR": "/golem/work",
+    "OUTPUT_DIR": "/golem/work",
+}
+OUTSIDE = """
+mount -t squashfs -o loop,ro "$1" "$2" && mount -t proc proc "$2/proc" && mount --rbind /dev "$2/dev" &&
+mount -t tmpfs tmp "$2/tmp" && mount --bind "$3" "$2/golem/work" && exec chroot "$2" "$4"
+"""
+PLACES = ("outside", "crun", "bwrap")
+
+
+def main() -> None:
+    """Measure and print."""
+    if len(sys.argv) > 2:
+        print(json.dumps(render_here(sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]))))
+        return
+    kept = cached_image(blender_image(), cache_directory())
+    times: dict[str, list[float]] = {place: [] for place in PLACES}
+    for _ in range(ROUNDS):
+        for place in PLACES:
+            times[place].append(render(place, kept.image, kept.products[SCENE]))
+    outside = median(times["outside"])
+    figures = {f"{place}: a frame": median(times[place]) for place in PLACES}
+    costs = {
+        f"{place}: more than outside": median(times[place]) / outside * 100 - 100 for place in PLACES[1:]
+    }
+    promises = {what: shown("s") for what in figures} | {what: at_most(10.0, "%") for what in costs}
+    finish(promises, figures | costs)
+
+
+def render(place: str, image: Path, scene: Path) -> float:
+    """Seconds, in a process of its own, because containers need a cage."""
+    command = [sys.executable, __file__, place, str(image), str(scene)]
+    return json.loads(subprocess.run(command, stdout=subprocess.PIPE, timeout=TIMEOUT_S, check=True).stdout)
+
+
+def render_here(place: str, image: Path, scene: Path) -> float:
+    """Seconds that the command takes, without what prepares it."""
+    if place in AS_ROOT:
+        cage.enter()
+    with tempfile.TemporaryDirectory(prefix="golem-bench-") as folder:
+        if place == "outside":
+            return _outside(image, scene, Path(folder))
+        return asyncio.run(_inside(place, image, scene, Path(folder) / "activity"))
+
+
+def _outside(image: Path, scene: Path, folder: Path) -> float:
+    root, work = folder / "root", folder / "work"
+    root.mkdir()
+    work.mkdir()
+    _fill(work, scene)
+    command = ["unshare", "--mount", "sh", "-c", OUTSIDE, "sh", str(image), str(root), str(work), COMMAND]
+    started = time.monotonic()
+    subprocess.run(command, stdout=subprocess.DEVNULL, check=True)
+    return time.monotonic() - started
+
+
+async def _inside(driver: str, path: Path, scene: Path, folder: Path) -> float:
+    environment = make_driver(driver, f"bench-{os.getpid()}", folder)
+    try:
+        [volume] = await environment.deploy(Image(path, volumes=["/golem/work"]), LIMITS, {})
+        _fill(volume.directory, scene)
+        await environment.start()
+        started = time.monotonic()
+        process = await environment.run(COMMAND, [])
+        _, errors, code = await asyncio.gather(process.stdout.read(), process.stderr.read(), process.wait())
+        if code != 0:
+            raise SystemExit(f"{COMMAND} ended with {code}: {errors.decode(errors='replace')[-2000:]}")
+        return time.monotonic() - started
+    finally:
+        await environment.stop()
+
+
+def _fill(work: Path, scene: Path) -> None:
+    (work / "params.json").write_text(json.dumps(PARAMETERS))
+    (work / "scene.blend").write_bytes(scene.read_bytes())
+    for each in work.iterdir():
+        each.chmod(0o644)
+    work.chmod(0o777)
+
+
+if __name__ == "__main__":
+    main()
