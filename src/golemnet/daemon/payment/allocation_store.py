@@ -64,6 +64,18 @@ def made_with(connection: Connection, app_key: str | None) -> list[AllocationRec
     return [record(row, AllocationRecord) for row in rows]
 
 
+def of_deposit(connection: Connection, deposit_id: str | None) -> list[AllocationRecord]:
+    """All that ever drew from a deposit."""
+    rows = connection.execute(select(allocation_table).where(_columns.deposit_id == deposit_id))
+    return [record(row, AllocationRecord) for row in rows]
+
+
+def expired_with_deposit(connection: Connection, now: datetime) -> list[AllocationRecord]:
+    """Those that draw from deposits, are over, and were not released."""
+    over = _columns.deposit_id.is_not(None) & _columns.released.is_(None) & (_columns.timeout <= now)
+    return [record(row, AllocationRecord) for row in connection.execute(select(allocation_table).where(over))]
+
+
 def reserved(connection: Connection, now: datetime) -> Decimal:
     """What of the account's balance is promised, over all platforms: they are names of one account."""
     open_ = all_open(connection, now)

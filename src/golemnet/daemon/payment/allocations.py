@@ -13,9 +13,11 @@ from sqlalchemy import Connection
 
 from golemnet.clock import Clock
 from golemnet.daemon.payment import allocation_store
+from golemnet.daemon.payment.deposits import Deposits
 from golemnet.daemon.payment.platforms import Platforms, is_voucher
 from golemnet.daemon.payment.spending import OWNER, Spender
 from golemnet.daemon.payment.store import AllocationRecord
+from golemnet.daemon.payment.tidings import Tidings
 from golemnet.daemon.payment.wallet import Wallet
 from golemnet.database.database import Database
 from golemnet.model.money import parse_amount
@@ -30,11 +32,21 @@ _TRIES = 5
 class Allocations:
     """The allocations of the node's account."""
 
-    def __init__(self, clock: Clock, database: Database, wallet: Wallet, platforms: Platforms) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        database: Database,
+        wallet: Wallet,
+        platforms: Platforms,
+        deposits: Deposits,
+        tidings: Tidings,
+    ) -> None:
         self._clock = clock
         self._database = database
         self._wallet = wallet
         self._platforms = platforms
+        self._deposits = deposits
+        self._tidings = tidings
 
     async def create(self, new: NewAllocation, spender: Spender = OWNER) -> AllocationRecord:
         """Reserve funds.
@@ -44,8 +56,10 @@ class Allocations:
                 nothing is reserved.
             ChainError: the balance cannot be asked for.
         """
-        if new.deposit is not None or new.make_deposit:
-            raise BadRequest("Deposits are not supported.", next_step="Allocate without a deposit.")
+        if new.make_deposit:
+            raise BadRequest(
+                "This node makes no deposits.", next_step="Name one that was made: deposit={id, contract}."
+            )
         now, platform = self._clock.now(), self._platforms.choose(new.payment_platform)
         if is_voucher(platform) and not self._wallet.has_vouchers:
             raise BadRequest("This chain has no contract for vouchers.", next_step="Pay by erc20.")
@@ -61,8 +75,11 @@ class Allocations:
             extend_s=new.extend_timeout,
             app_key=spender.name,
         )
-        await self._reserve(allocation, spender)
-        return allocation
+        if new.deposit is not None:
+            if is_voucher(platform):
+                raise BadRequest("Vouchers are not paid from deposits of others.")
+            allocation = await self._deposits.checked(new.deposit, allocation)
+        return await self._reserve(allocation, spender)
 
     async def amend(
         self, allocation_id: str, change: AllocationUpdate, spender: Spender = OWNER
@@ -74,15 +91,19 @@ class Allocations:
             Forbidden: the key has a limit, and another one has made the allocation.
             BadRequest: the new total is less than what is spent, or more than there is or the key may spend.
         """
-        if change.deposit is not None:
-            raise BadRequest("Deposits are not supported.")
         old = await self.get(allocation_id)
         spender.check_may_use(old)
         total = old.total if change.total_amount is None else parse_amount(change.total_amount)
         if total < old.spent:
             raise BadRequest(f"{old.spent:f} GLM of the allocation are spent; {total:f} is less.")
         timeout = _future(change.timeout, self._clock.now()) or old.timeout
-        return await self._reserve(msgspec.structs.replace(old, total=total, timeout=timeout), spender)
+        new = msgspec.structs.replace(old, total=total, timeout=timeout)
+        if old.deposit_id is not None:
+            validate = None if change.deposit is None else change.deposit.validate
+            new = await self._deposits.checked_again(new, validate or {})
+        elif change.deposit is not None:
+            raise BadRequest("The allocation does not draw from a deposit.")
+        return await self._reserve(new, spender)
 
     async def get(self, allocation_id: str) -> AllocationRecord:
         """An open allocation. Raises NotFound or Gone."""
@@ -104,6 +125,8 @@ class Allocations:
             allocation = allocation_store.get_open(connection, allocation_id, now)
             spender.check_may_use(allocation)
             allocation_store.put(connection, msgspec.structs.replace(allocation, released=now))
+            if allocation.deposit_id is not None:
+                self._tidings.close_deposit(connection, allocation.deposit_id)
 
         await self._database.write(write)
 
@@ -127,10 +150,11 @@ class Allocations:
         addresses = {f"golem.com.payment.platform.{each.platform}.address": each.address for each in found}
         properties = [Decoration(key=key, value=value) for key, value in addresses.items()]
         properties.append(Decoration(key="golem.com.payment.protocol.version", value=PROTOCOL_VERSION))
+        least = 2 if any(each.deposit_id for each in found) else 1
         payable = [f"({key}=*)" for key in addresses]
         any_of = payable[0] if len(payable) == 1 else f"(|{''.join(payable)})"
         return MarketDecoration(
-            properties=properties, constraints=[any_of, "(golem.com.payment.protocol.version>1)"]
+            properties=properties, constraints=[any_of, f"(golem.com.payment.protocol.version>{least})"]
         )
 
     async def _reserve(self, allocation: AllocationRecord, spender: Spender) -> AllocationRecord:
@@ -160,7 +184,10 @@ class Allocations:
                 current = allocation_store.get_open(connection, wanted.id, now)
                 changed = {"total": max(wanted.total, current.spent), "timeout": wanted.timeout}
                 allocation_store.put(connection, msgspec.structs.replace(current, **changed))
-            _check_funds(balance, allocation_store.reserved(connection, now), wanted.total)
+            if wanted.deposit_id is not None:
+                self._deposits.check_unused(connection, wanted)
+            else:
+                _check_funds(balance, allocation_store.reserved(connection, now), wanted.total)
             spender.check_limit(allocation_store.made_with(connection, spender.name), wanted.total, now)
             return True
 

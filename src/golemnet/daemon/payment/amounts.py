@@ -96,9 +96,11 @@ def _of(note: Claim, parts: Iterable[Part]) -> Decimal:
 def reserved(open_: Iterable[AllocationRecord], unpaid_elsewhere: Iterable[Order]) -> Decimal:
     """What of an account's balance is promised.
 
+    Deposits of others are no part of it.
+
     Args:
         open_: the open allocations: each holds its total until that has left the account.
         unpaid_elsewhere: unpaid orders from allocations that are not open any more.
     """
-    held = add_up(each.total - each.paid for each in open_)
-    return held + add_up(order.amount for order in unpaid_elsewhere)
+    held = add_up(each.total - each.paid for each in open_ if each.deposit_id is None)
+    return held + add_up(order.amount for order in unpaid_elsewhere if order.deposit_id is None)

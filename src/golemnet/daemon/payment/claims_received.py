@@ -18,6 +18,7 @@ from golemnet.daemon.payment.messages import (
     AcceptanceBody,
     RejectionBody,
 )
+from golemnet.daemon.payment.platforms import is_voucher
 from golemnet.daemon.payment.settlement import settle
 from golemnet.daemon.payment.spending import OWNER, Spender
 from golemnet.daemon.payment.states import Event, State
@@ -98,6 +99,7 @@ class ReceivedClaims:
             payee_addr=claim.payee_addr,
             platform=claim.platform,
             amount=amount,
+            deposit_id=None if is_voucher(claim.platform) else allocation.deposit_id,
         )
         order_store.add_order(connection, order)
         self._tidings.wake(connection, ORDERS)

@@ -1,14 +1,14 @@
 """The books of a node in double entry, derived from its documents and payments: nothing is kept twice. Pure.
 
-Accounts: ``computation`` (what was bought), ``work`` (what was sold), ``owed:<node>``, ``due:<node>``, and
-``account:<platform>`` for the tokens on the
-chain, or for vouchers and the deposits behind them. Every entry moves an amount from its credit to its debit.
+Accounts: ``computation`` (what was bought), ``work`` (what was sold), ``owed:<node>``, ``due:<node>``,
+``account:<platform>`` for the tokens on the chain, or for vouchers and the deposits behind them, and
+``deposit:<id>`` for money of others. Every entry moves an amount from its credit to its debit.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 
 import msgspec
@@ -49,7 +49,8 @@ def entries(books: Books) -> list[LedgerEntry]:
     """Every accepted claim and every payment, the oldest first."""
     bought = _bought(books)
     sold = [entry for claims in _agreements(books.claims, PROVIDER) for entry in _sold(claims)]
-    moved = [entry for payment, parts in books.payments for entry in _moved(payment, parts)]
+    sources = {each.allocation_id: each.deposit_id for each in books.orders if each.deposit_id}
+    moved = [entry for payment, parts in books.payments for entry in _moved(payment, parts, sources)]
     between = [_between_accounts(each) for each in books.movements]
     return sorted([*bought, *sold, *moved, *between], key=lambda entry: entry.date)
 
@@ -135,17 +136,21 @@ def _between_accounts(movement: Movement) -> LedgerEntry:
     )
 
 
-def _moved(payment: PaymentRecord, parts: Iterable[Part]) -> list[LedgerEntry]:
+def _sides(payment: PaymentRecord, part: Part, sources: Mapping[str, str]) -> tuple[str, str]:
+    """Debit and credit; ``sources`` are the deposits of others that allocations draw from."""
     account = f"account:{payment.platform}"
     if payment.role == REQUESTOR:
-        debit, credit = f"owed:{payment.payee_id}", account
-    else:
-        debit, credit = account, f"due:{payment.payer_id}"
+        source = sources.get(part.allocation_id or "")
+        return f"owed:{payment.payee_id}", f"deposit:{source}" if source else account
+    return account, f"due:{payment.payer_id}"
+
+
+def _moved(payment: PaymentRecord, parts: Iterable[Part], sources: Mapping[str, str]) -> list[LedgerEntry]:
     return [
         LedgerEntry(
             date=payment.timestamp,
-            debit=debit,
-            credit=credit,
+            debit=_sides(payment, part, sources)[0],
+            credit=_sides(payment, part, sources)[1],
             amount=part.amount,
             document="payment",
             document_id=payment.id,

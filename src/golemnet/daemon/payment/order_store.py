@@ -48,6 +48,11 @@ def waiting_orders(connection: Connection) -> list[Order]:
     return _orders(connection, order_table.c.batch_id.is_(None))
 
 
+def unpaid_of_deposit(connection: Connection, deposit_id: str) -> list[Order]:
+    """Orders that are still to be paid from a deposit."""
+    return _orders(connection, (order_table.c.deposit_id == deposit_id) & order_table.c.paid.is_(None))
+
+
 def add_batch(connection: Connection, batch_id: str, orders: Sequence[Order], now: datetime) -> None:
     """Make a batch of ``orders``."""
     connection.execute(insert(batch_table).values(id=batch_id, created=now))

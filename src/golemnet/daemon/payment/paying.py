@@ -20,16 +20,18 @@ import structlog
 from sqlalchemy import Connection
 
 from golemnet.chain.batch import Payout
+from golemnet.chain.ethereum import Receipt
 from golemnet.chain.vouchers import MOST_VOUCHERS, SignedVoucher
 from golemnet.clock import Clock
 from golemnet.daemon.payment import allocation_store, order_store
+from golemnet.daemon.payment.deposits import Deposits
 from golemnet.daemon.payment.messages import PAYMENT, PAYMENT_DOCUMENT, PartBody, PaymentBody, VoucherBody
 from golemnet.daemon.payment.platforms import is_voucher
 from golemnet.daemon.payment.settlement import settle
 from golemnet.daemon.payment.store import REQUESTOR, Order, Part, PaymentRecord
 from golemnet.daemon.payment.tidings import ORDERS, PAYMENTS, Tidings
 from golemnet.daemon.payment.vouchers_given import GivenVouchers
-from golemnet.daemon.payment.wallet import Wallet
+from golemnet.daemon.payment.wallet import CONFIRM_TIMEOUT_S, Wallet
 from golemnet.database.database import Database
 from golemnet.model.keys import keccak256
 from golemnet.model.money import add_up, from_wei, to_wei
@@ -45,12 +47,19 @@ class Paying:
     """Turns orders into batches and batches into payments."""
 
     def __init__(
-        self, clock: Clock, database: Database, wallet: Wallet, tidings: Tidings, gather_s: float = GATHER_S
+        self,
+        clock: Clock,
+        database: Database,
+        wallet: Wallet,
+        tidings: Tidings,
+        deposits: Deposits,
+        gather_s: float = GATHER_S,
     ) -> None:
         self._clock = clock
         self._database = database
         self._wallet = wallet
         self._tidings = tidings
+        self._deposits = deposits
         self._gather_s = gather_s
         self._vouchers = GivenVouchers(clock, database, wallet)
         self._vouchers_lock = asyncio.Lock()
@@ -67,6 +76,7 @@ class Paying:
                 await self.make_batch()
             else:
                 await self._wallet.repair()
+                await self._deposits.close_expired()
 
     async def make_batch(self) -> str | None:
         """Put the orders that wait into one batch; its id, or None if there are none."""
@@ -96,9 +106,16 @@ class Paying:
                 await self._store_paid(batch_id, None)
             log.info("batch paid by vouchers", batch=batch_id, orders=len(orders))
             return
-        receipt = await self._wallet.pay(batch_id, payouts(orders))
+        receipt = await self._pay(batch_id, orders)
         log.info("batch paid", batch=batch_id, orders=len(orders), transaction=receipt.hash)
         await self._store_paid(batch_id, receipt.hash)
+
+    async def _pay(self, batch_id: str, orders: Sequence[Order]) -> Receipt:
+        source = orders[0].deposit_id
+        if source is None:
+            return await self._wallet.pay(batch_id, payouts(orders))
+        deposits = self._wallet.deposits()
+        return await deposits.pay_once(int(source, 16), batch_id, payouts(orders), CONFIRM_TIMEOUT_S)
 
     async def _store_paid(self, batch_id: str, transaction_hash: str | None) -> None:
         """Store what a transaction has paid, or sign the vouchers that pay it."""
@@ -204,10 +221,11 @@ def payouts(orders: Sequence[Order]) -> list[Payout]:
 
 
 def _fitting(orders: Sequence[Order], most_payees: int) -> list[Order]:
-    """The orders that one transaction can hold, or of which one deposit can back the vouchers."""
-    by_voucher = bool(orders) and is_voucher(orders[0].platform)
-    orders = [each for each in orders if is_voucher(each.platform) == by_voucher]
-    most_payees = min(most_payees, MOST_VOUCHERS) if by_voucher else most_payees
+    """The orders like the first one (by its source and its way) that one transaction can hold."""
+    ways = [(is_voucher(each.platform), each.deposit_id) for each in orders]
+    orders = [each for each, way in zip(orders, ways, strict=True) if way == ways[0]]
+    by_contract = bool(ways) and ways[0] != (False, None)
+    most_payees = min(most_payees, MOST_VOUCHERS) if by_contract else most_payees
     addresses: set[str] = set()
     chosen: list[Order] = []
     for order in orders[:MOST_ORDERS]:

@@ -25,6 +25,7 @@ from golemnet.daemon.payment.allocations import Allocations
 from golemnet.daemon.payment.claims_issued import IssuedClaims
 from golemnet.daemon.payment.claims_received import ReceivedClaims
 from golemnet.daemon.payment.delivery import Delivery
+from golemnet.daemon.payment.deposits import Deposits
 from golemnet.daemon.payment.ledger import entries, read_books
 from golemnet.daemon.payment.paying import GATHER_S, Paying
 from golemnet.daemon.payment.peers import ClaimPeers
@@ -33,7 +34,7 @@ from golemnet.daemon.payment.receiving import Receiving
 from golemnet.daemon.payment.reconciling import MISMATCH, Reconciling
 from golemnet.daemon.payment.store import DEBIT_NOTE, Claim, ClaimEvent, Part, PaymentRecord
 from golemnet.daemon.payment.terms import NO_ADDRESS, Deals
-from golemnet.daemon.payment.tidings import BATCH, CLAIMS, NOTICE, PAYMENTS, TELL, Tidings
+from golemnet.daemon.payment.tidings import BATCH, CLAIMS, CLOSE, NOTICE, PAYMENTS, TELL, Tidings
 from golemnet.daemon.payment.transaction_store import StoredTransactions
 from golemnet.daemon.payment.voucher_exit import LeavingVouchers
 from golemnet.daemon.payment.wallet import Wallet
@@ -93,12 +94,15 @@ class Payments:
         transactions = StoredTransactions(database)
         self.wallet = Wallet(chain_file, key, transactions)
         self.reconciling = Reconciling(database, self.wallet, transactions)
-        self.allocations = Allocations(clock, database, self.wallet, self.platforms)
+        self.deposits = Deposits(clock, database, self.wallet, self._tidings)
+        self.allocations = Allocations(
+            clock, database, self.wallet, self.platforms, self.deposits, self._tidings
+        )
         self.accounts = Accounts(database, self.wallet, self.platforms, self.allocations)
         self.issued = IssuedClaims(clock, key.node_id, database, network, deals, self._tidings)
         self.received = ReceivedClaims(clock, database, self._tidings)
         self._delivery = Delivery(clock, database, network, self._tidings)
-        self._paying = Paying(clock, database, self.wallet, self._tidings, gather_s)
+        self._paying = Paying(clock, database, self.wallet, self._tidings, self.deposits, gather_s)
         self._returning: set[asyncio.Task[None]] = set()
         ClaimPeers(clock, database, deals, self._tidings).listen(network)
         receiving = Receiving(clock, database, self.wallet, deals, self._tidings)
@@ -109,7 +113,12 @@ class Payments:
 
     def effects(self) -> Mapping[str, Callable[[str, bytes], Awaitable[None]]]:
         """Handlers for the outbox."""
-        return {TELL: self._delivery.tell, NOTICE: self._delivery.tell, BATCH: self._pay_batch}
+        return {
+            TELL: self._delivery.tell,
+            NOTICE: self._delivery.tell,
+            BATCH: self._pay_batch,
+            CLOSE: self.deposits.close,
+        }
 
     async def run(self, ready: asyncio.Event) -> None:
         """Pay what is ordered until cancelled. Needs the outbox to run as well."""

@@ -32,6 +32,7 @@ allocation_table = Table(
     Column("extend_s", Integer),
     Column("released", Instant, index=True),
     Column("app_key", Text),
+    Column("deposit_id", Text),
 )
 
 claim_table = Table(
@@ -86,6 +87,7 @@ order_table = Table(
     Column("amount", Amount, nullable=False),
     Column("batch_id", Text, index=True),
     Column("paid", Instant),
+    Column("deposit_id", Text),
 )
 
 batch_table = Table(
@@ -156,7 +158,10 @@ TABLES = (
 
 
 class AllocationRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """Reserved funds. ``spent`` is what was accepted from them, ``paid`` what has left the account."""
+    """Reserved funds. ``spent`` is what was accepted from them, ``paid`` what has left the account.
+
+    With a ``deposit_id`` (hex) they are not of the account, but of a deposit on the chain.
+    """
 
     id: str
     address: str
@@ -169,6 +174,7 @@ class AllocationRecord(msgspec.Struct, frozen=True, kw_only=True):
     extend_s: int | None = None
     released: datetime | None = None
     app_key: str | None = None
+    deposit_id: str | None = None
 
     @property
     def remaining(self) -> Decimal:
@@ -223,7 +229,10 @@ class ClaimEvent(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):
-    """An amount to be paid for an accepted claim; ``batch_id`` once it is part of a batch."""
+    """An amount to be paid for an accepted claim; ``batch_id`` once it is part of a batch.
+
+    It is paid from the deposit ``deposit_id`` (hex), or from the account if that is None.
+    """
 
     claim_id: str
     agreement_id: str
@@ -235,6 +244,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     amount: Decimal
     batch_id: str | None = None
     paid: datetime | None = None
+    deposit_id: str | None = None
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True):

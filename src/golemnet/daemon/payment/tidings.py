@@ -20,6 +20,7 @@ from golemnet.model.keys import NodeKey
 TELL = "payment.tell"
 NOTICE = "payment.notice"
 BATCH = "payment.batch"
+CLOSE = "payment.close-deposit"
 
 CLAIMS = "claims"
 ORDERS = "orders"
@@ -60,6 +61,10 @@ class Tidings:
     def start_batch(self, connection: Connection, batch_id: str) -> None:
         """Have the batch paid once the write is committed; tried without an end."""
         self._outbox.put(connection, BATCH, batch_id, b"")
+
+    def close_deposit(self, connection: Connection, deposit_id: str) -> None:
+        """Have a deposit closed once the write is committed and all that is ordered from it is paid."""
+        self._outbox.put(connection, CLOSE, deposit_id, b"")
 
     def wake(self, connection: Connection, *topics: str) -> None:
         """Wake those who wait for one of ``topics`` once the write is committed."""

@@ -16,6 +16,7 @@ from golemnet.rest.payment import (
     Allocation,
     DebitNote,
     DebitNoteEvent,
+    Deposit,
     Invoice,
     InvoiceEvent,
     Payment,
@@ -32,8 +33,9 @@ class OldInvoiceEvent(msgspec.Struct, rename="camel"):
     details: dict[str, Any] | None = None
 
 
-def allocation(record: AllocationRecord) -> Allocation:
-    """An allocation."""
+def allocation(record: AllocationRecord, deposit_contract: str = "") -> Allocation:
+    """An allocation; ``deposit_contract`` holds its deposit if it has one."""
+    deposit = None if record.deposit_id is None else Deposit(id=record.deposit_id, contract=deposit_contract)
     return Allocation(
         allocation_id=record.id,
         address=record.address,
@@ -44,6 +46,7 @@ def allocation(record: AllocationRecord) -> Allocation:
         timestamp=record.created,
         timeout=record.timeout,
         extend_timeout=record.extend_s,
+        deposit=deposit,
     )
 
 

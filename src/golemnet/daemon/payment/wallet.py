@@ -10,6 +10,7 @@ import structlog
 
 from golemnet.chain.batch import BatchPayer, Payout
 from golemnet.chain.chain_file import MOST_PAYMENTS, read_chain_file
+from golemnet.chain.deposits import DepositContract
 from golemnet.chain.errors import ChainError, NoChain
 from golemnet.chain.ethereum import Ethereum, Receipt
 from golemnet.chain.faucet import give
@@ -42,6 +43,7 @@ class Wallet:
         self._payer: BatchPayer | None = None
         self._sender: TransactionSender | None = None
         self._vouchers: VoucherContract | None = None
+        self._deposits: DepositContract | None = None
         self._read_at = 0
         self._opened: list[Ethereum] = []
 
@@ -70,12 +72,19 @@ class Wallet:
         self._sender = TransactionSender(chain, self.address, self._key.to_bytes, self._store)
         self._payer = BatchPayer(chain, self._sender)
         self._vouchers = VoucherContract(chain, self._sender)
+        self._deposits = DepositContract(chain, self._sender)
 
     def vouchers(self) -> VoucherContract:
         """The contract for vouchers; only its use tells whether this chain has one."""
         self.chain()
         assert self._vouchers is not None
         return self._vouchers
+
+    def deposits(self) -> DepositContract:
+        """The contract for deposits of others; only its use tells whether this chain has one."""
+        self.chain()
+        assert self._deposits is not None
+        return self._deposits
 
     @property
     def has_vouchers(self) -> bool:

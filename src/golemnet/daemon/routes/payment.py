@@ -19,7 +19,7 @@ from golemnet.daemon.payment.accounts import DriverStatusProperty
 from golemnet.daemon.payment.platforms import Platform, parse_platform
 from golemnet.daemon.payment.service import Payments
 from golemnet.daemon.payment.spending import OWNER, Spender
-from golemnet.daemon.payment.store import DEBIT_NOTE, INVOICE, PROVIDER, REQUESTOR, Claim
+from golemnet.daemon.payment.store import DEBIT_NOTE, INVOICE, PROVIDER, REQUESTOR, AllocationRecord, Claim
 from golemnet.daemon.routes.codec import APP_KEY, after_of, answer, body_of, limit_of, timeout_of
 from golemnet.rest.payment import (
     PREFIX,
@@ -115,22 +115,26 @@ def _account_routes(payments: Payments) -> Table:
 def _allocation_routes(payments: Payments) -> Table:
     allocations = payments.allocations
 
+    def view(record: AllocationRecord) -> Allocation:
+        contract = "" if record.deposit_id is None else payments.wallet.deposits().address
+        return views.allocation(record, contract)
+
     async def create_allocation(request: web.Request) -> web.Response:
         made = await allocations.create(await body_of(request, NewAllocation), _spender(request))
-        return answer(views.allocation(made), status=201)
+        return answer(view(made), status=201)
 
     async def get_allocations(request: web.Request) -> web.Response:
-        shown = [views.allocation(each) for each in await allocations.all()]
+        shown = [view(each) for each in await allocations.all()]
         asked = request.query.get("paymentPlatform")
         return answer(_window(request, [each for each in shown if asked in (None, each.payment_platform)]))
 
     async def get_allocation(request: web.Request) -> web.Response:
-        return answer(views.allocation(await allocations.get(request.match_info["id"])))
+        return answer(view(await allocations.get(request.match_info["id"])))
 
     async def amend_allocation(request: web.Request) -> web.Response:
         change = await body_of(request, AllocationUpdate)
         amended = await allocations.amend(request.match_info["id"], change, _spender(request))
-        return answer(views.allocation(amended))
+        return answer(view(amended))
 
     async def release_allocation(request: web.Request) -> web.Response:
         await allocations.release(request.match_info["id"], _spender(request))
