@@ -92,6 +92,16 @@ async def test_two_web_servers_in_a_private_network(
     assert sorted(ended.said("outside")) == [[each, "none", "none"] for each in names], ended.output
 
 
+@shows(NAME, "manifest")
+async def test_a_manifest_with_a_way_to_the_internet(
+    client: PythonClient, network: ClientNetwork, tmp_path: Path
+) -> None:
+    ended = await run(client, network, tmp_path, "manifest")
+    assert ended.said("resolver") == [["nameserver", "198.18.0.1"]], ended.output
+    (refused,) = ended.said("refused")
+    assert "does not permit the command 'run /bin/ls /'" in " ".join(refused)
+
+
 @shows(NAME, "market scan", "strategy")
 async def test_offers_are_listed_and_one_provider_is_chosen(
     client: PythonClient, network: ClientNetwork, tmp_path: Path

@@ -34,7 +34,7 @@ class Permitted:
         verb = line.partition(" ")[0]
         if not any(text.startswith(verb) and _fits(line, text, match) for text, match in self._entries):
             raise CommandFailed(
-                f"The manifest of the agreement does not permit this command: {line[:SHOWN]}",
+                f"The manifest of the agreement does not permit the command {line[:SHOWN]!r}.",
                 next_step="Name it in the manifest's compManifest.script.commands.",
             )
 

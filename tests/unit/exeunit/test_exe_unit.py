@@ -357,7 +357,7 @@ async def test_a_manifest_gives_the_image_the_commands_and_the_way_out(daemon, u
     assert "nameserver 198.18.0.1" in results[2].stdout
     # port 443 of 198.18.0.2, as the kernel writes it
     assert "020012C6:01BB" in results[2].stdout
-    assert "manifest of the agreement does not permit this command: run /bin/sh -c true" in results[3].message
+    assert "manifest of the agreement does not permit the command 'run /bin/sh -c true'" in results[3].message
 
 
 async def test_without_a_manifest_there_is_no_way_out(daemon, unit):

@@ -25,7 +25,9 @@ def permits(command: Run | Transfer, *commands: str, match: str = "strict") -> b
 
 
 def test_what_is_refused_is_named():
-    with pytest.raises(CommandFailed, match=r"manifest of the agreement does not permit .* run /bin/date -R"):
+    with pytest.raises(
+        CommandFailed, match=r"manifest of the agreement does not permit .* 'run /bin/date -R'"
+    ):
         Permitted(Script(())).check(DATE)
 
 
