@@ -138,7 +138,9 @@ class OfferBook:
         if known is None:
             return None
         self._digest.flip(offer_id)
-        self._sources -= Counter((known.source,))
+        self._sources[known.source] -= 1
+        if not self._sources[known.source]:
+            del self._sources[known.source]
         of_provider = self._of_provider[known.provider_id]
         del of_provider[offer_id]
         if not of_provider:

@@ -24,6 +24,8 @@ from golemnet.net.network import Network
 MAX_HOLDERS = 8
 MAX_WANTED = 2 * MAX_OFFERS
 MAX_WANTED_OF_PEER = MAX_OFFERS
+# Of a neighbour: a full book when it comes, then more than an honest network of any size brings.
+MAX_ADDED_AT_ONCE, MAX_ADDED_A_SECOND = MAX_OFFERS, 50
 # Of a neighbour, while each further offer takes the place of one.
 MAX_REPLACED_AT_ONCE, MAX_REPLACED_A_SECOND = 10, 0.1
 # Offers may have ended since they were announced, but not so many at a time.
@@ -57,6 +59,7 @@ class OfferFetch:
         self._bans = bans
         self._on_documents = on_documents
         self._holders: dict[str, list[NodeId]] = {}
+        self._adding = PeerBudgets(MAX_ADDED_AT_ONCE, MAX_ADDED_A_SECOND)
         self._replacing = PeerBudgets(MAX_REPLACED_AT_ONCE, MAX_REPLACED_A_SECOND)
         self.queues = PeerQueues[str](self._fetch, batch=MAX_FETCHED, capacity=MAX_WANTED_OF_PEER)
 
@@ -71,9 +74,8 @@ class OfferFetch:
             elif len(holders) < MAX_HOLDERS and holder not in holders:
                 holders.append(holder)
         fresh = fresh[: max(MAX_WANTED - len(self._holders), 0)]
-        if self._book.is_full:
-            fresh = fresh[: self._replacing.take(holder, len(fresh))]
-        self._ask(holder, fresh)
+        budgets = self._replacing if self._book.is_full else self._adding
+        self._ask(holder, fresh[: budgets.take(holder, len(fresh))])
 
     def has(self, holder: NodeId, offer_id: str) -> bool:
         """Whether ``holder`` has announced the offer, which is being fetched."""

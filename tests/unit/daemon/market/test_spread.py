@@ -170,6 +170,18 @@ async def test_who_announces_many_offers_that_do_not_exist_is_ignored(join, netw
     assert len(asked) == 1
 
 
+async def test_a_flood_of_good_offers_is_taken_in_slowly(join, network, eventually, monkeypatch):
+    monkeypatch.setattr(offer_fetch, "MAX_ADDED_AT_ONCE", 5)
+    monkeypatch.setattr(offer_fetch, "MAX_ADDED_A_SECOND", 0)
+    provider, reader = await join(), await join()
+    for number in range(20):
+        await provider.offer(number=number)
+    await eventually(lambda: len(reader.market.book) == 5)
+    reader.market.spread.compare(provider.key.node_id)
+    await eventually(lambda: provider.network.node_id not in reader.market.spread._comparing._queues)
+    assert len(reader.market.book) == 5
+
+
 async def test_a_full_book_takes_in_little_of_each_neighbour(join, network, eventually, monkeypatch):
     monkeypatch.setattr(offer_book, "MAX_OFFERS", 20)
     monkeypatch.setattr(offer_fetch, "MAX_REPLACED_A_SECOND", 0)
