@@ -40,7 +40,7 @@ async def test_private_networks(sides: Sides, contract, api):
     body = {"id": "", "ip": "192.168.7.0/24"}
     made = await door(f"{api}:createNetwork", body=body)
     network_id = made["id"]
-    assert (made["ip"], made["mask"]) == ("192.168.7.0", "255.255.255.0")
+    assert (made["ip"], made["mask"]) == ("192.168.7.0/24", "255.255.255.0")
     assert await door(f"{api}:getNetworks") == [await door(f"{api}:getNetwork", network_id)] == [made]
     await door(f"{api}:addAddress", network_id, body={"ip": "192.168.7.2"})
     assert await door(f"{api}:getAddresses", network_id) == [{"ip": "192.168.7.2"}]

@@ -162,7 +162,8 @@ def _gateway(new: NewNetwork, range_: IPv4Network) -> IPv4Address:
 def _view(members: Members) -> PrivateNetwork:
     return PrivateNetwork(
         id=members.network_id,
-        ip=str(members.range.network_address),
+        # with its prefix, by which golem-core counts the addresses
+        ip=str(members.range),
         mask=str(members.range.netmask),
         gateway=str(members.gateway),
     )
