@@ -9,13 +9,14 @@ import msgspec
 
 from golemnet.errors import GolemError
 
-# Where software is fetched from; nothing can be sent there.
+# Where software and public files are fetched from.
 DEFAULT: Final = (
     "crates.io",
     "deb.debian.org",
     "dl-cdn.alpinelinux.org",
     "files.pythonhosted.org",
     "index.crates.io",
+    "ipfs.io",
     "proxy.golang.org",
     "pypi.org",
     "registry.npmjs.org",
