@@ -2,12 +2,15 @@
 
 import asyncio
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
 import pytest
 
 from golemnet.requestor.errors import ProviderLost
+from golemnet.requestor.published import cluster as cluster_module
 from golemnet.requestor.published import service_runner
+from golemnet.requestor.published.cluster import Cluster
 from golemnet.requestor.published.service import ControlSignal
 from golemnet.requestor.published.service_runner import ServiceRun, turn_instance
 from golemnet.requestor.published.service_state import TURNS, Turn, turned
@@ -181,3 +184,113 @@ async def test_messages_go_both_ways():
     answer = await service.receive_message()
     assert (signal.message, answer.message, answer.response_to) == ("question", "answer", signal)
     assert service.receive_message_nowait() is None
+
+
+class Engine:
+    """Buys nothing: a cluster's way of working is called by the test."""
+
+    def __init__(self):
+        self.buyer, self.config = self, SimpleNamespace(app_key="key")
+        self.drive, self.queue, self.slots = None, None, 0
+
+    def begin(self, market, drive, queue, max_workers, emit):
+        self.drive, self.queue = drive, queue
+        return self
+
+    def widen(self, count):
+        self.slots += count
+
+    async def next_done(self, run, look_s):
+        await asyncio.Event().wait()
+
+    async def stop(self, run=None):
+        return
+
+    async def retire(self, market):
+        return
+
+
+def clustered(service_class):
+    job = SimpleNamespace(
+        id="1",
+        expiration_time=datetime.now(UTC) + timedelta(hours=1),
+        payload=None,
+        hear=None,
+        finish=lambda error=None: None,
+    )
+    engine = Engine()
+    return Cluster(engine, job, None, service_class), engine
+
+
+@pytest.fixture
+def posts(monkeypatch):
+    """What became of each activity that a cluster has used."""
+    made = []
+
+    def post(job, session, streams):
+        made.append(Post(session.fate))
+        return made[-1]
+
+    monkeypatch.setattr(cluster_module, "Post", post)
+    return made
+
+
+def session(fate=lambda script: None):
+    candidate = SimpleNamespace(provider_id="0xann", provider_name="ann")
+    return SimpleNamespace(deal=SimpleNamespace(candidate=candidate), fate=fate)
+
+
+async def test_instances_have_parameters_of_their_own():
+    class Named(Plain):
+        def __init__(self, name="nobody"):
+            super().__init__()
+            self.name = name
+
+    cluster, engine = clustered(Named)
+    cluster.spawn_instances(instance_params=[{"name": "one"}, {"name": "two"}])
+    cluster.spawn_instances()
+    assert [each.name for each in cluster.instances] == ["one", "two", "nobody"]
+    assert engine.slots == 3
+    with pytest.raises(ValueError, match="only 1"):
+        cluster.spawn_instances(2, [{}])
+    await cluster.terminate()
+
+
+async def test_an_instance_that_fails_at_its_start_is_started_again_later(posts, monkeypatch):
+    monkeypatch.setattr(cluster_module, "RESTART_S", 0.01)
+    cluster, engine = clustered(Plain)
+    cluster.spawn_instances()
+    async with asyncio.timeout(SOON_S):
+        await engine.drive(session(lambda script: ValueError("no")), engine.queue, None, None)
+        [service] = cluster.instances
+        assert (service.state, engine.queue.waiting) == (ServiceState.pending, 0)
+        await engine.drive(session(), engine.queue, None, None)
+    assert [post.scripts for post in posts] == [["start"], ["start", "run", "shutdown"]]
+    assert service.state is ServiceState.terminated
+    await cluster.terminate()
+
+
+async def test_an_instance_that_waits_for_its_next_start_can_be_stopped(posts, monkeypatch):
+    monkeypatch.setattr(cluster_module, "RESTART_S", 1000.0)
+    cluster, engine = clustered(Plain)
+    cluster.spawn_instances()
+    async with asyncio.timeout(SOON_S):
+        await engine.drive(session(lambda script: ValueError("no")), engine.queue, None, None)
+        cluster.stop()
+        await engine.queue.wait_done()
+    assert cluster.instances[0].state is ServiceState.terminated
+    await cluster.terminate()
+
+
+async def test_a_cluster_that_is_stopped_begins_nothing_more(posts):
+    cluster, engine = clustered(Lasting)
+    cluster.spawn_instances(2)
+    living_one = asyncio.create_task(engine.drive(session(), engine.queue, None, None))
+    await reached(cluster.instances[0], ServiceState.running)
+    cluster.stop()
+    async with asyncio.timeout(SOON_S):
+        await living_one
+        await engine.queue.wait_done()
+    assert [each.state for each in cluster.instances] == [ServiceState.terminated] * 2
+    assert [post.scripts for post in posts] == [["start", "run", "shutdown"]]
+    await cluster.terminate()
