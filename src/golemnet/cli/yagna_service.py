@@ -28,6 +28,7 @@ def run(
     chain_file: Path | None = None,
     database_url: str | None = None,
     key_passphrase_file: Path | None = None,
+    ask_passphrase: Annotated[bool, Parameter(negative="")] = False,
     api_allow_origin: str | None = None,
     log_level: str | None = None,
     log_json: Annotated[bool | None, Parameter(negative="")] = None,
@@ -47,6 +48,7 @@ def run(
     chain_file: description of the Ethereum chain (GOLEM_CHAIN_FILE).
     database_url: another database than SQLite in the data directory (YAGNA_DATABASE_URL).
     key_passphrase_file: a file with the passphrase of the stored key (YAGNA_KEY_PASSPHRASE_FILE).
+    ask_passphrase: ask for that passphrase on the terminal; it is written nowhere.
     api_allow_origin: web origins that may use the API, separated by commas (YAGNA_API_ALLOW_ORIGIN).
     log_level: debug, info, warning or error (YAGNA_LOG_LEVEL).
     log_json: write each log line as JSON (YAGNA_LOG_JSON).
@@ -67,7 +69,27 @@ def run(
         "log_level": log_level,
         "log_json": log_json,
     }
-    _become_daemon(load_settings(arguments))
+    settings = load_settings(arguments)
+    _become_daemon(_asked(settings) if ask_passphrase else settings)
+
+
+def _asked(settings: Settings) -> Settings:
+    """The settings with a passphrase from the terminal, in memory that the daemon inherits.
+
+    Not in its environment: every program of the user can read that of another one.
+    """
+    import msgspec
+
+    from golemnet.cli.passphrases import ask
+    from golemnet.daemon.identity.opening import DIRECTORY
+
+    is_new = not any((settings.data_dir / DIRECTORY).glob("0x*.json"))
+    secret = ask("Passphrase of the node's key", twice=is_new)
+    memory = os.memfd_create("passphrase", 0)
+    os.write(memory, secret.encode())
+    return msgspec.structs.replace(
+        settings, key_passphrase=None, key_passphrase_file=Path(f"/proc/self/fd/{memory}")
+    )
 
 
 def _become_daemon(settings: Settings) -> NoReturn:

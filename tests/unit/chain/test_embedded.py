@@ -9,7 +9,9 @@ import pytest
 from eth_account import Account
 
 from golemnet.chain.batch import BatchPayer, Payout
+from golemnet.chain.chain_file import read_chain_file
 from golemnet.chain.contract import Contract
+from golemnet.chain.embedded import SAVE_INTERVAL_S
 from golemnet.chain.errors import ChainError, ChainUnreachable, GasTooDear, NoChain, NotConfirmed, WouldRevert
 from golemnet.chain.ethereum import Ethereum
 from golemnet.chain.faucet import give
@@ -290,6 +292,29 @@ async def test_chain_ends_with_a_parent_that_is_killed(tmp_path):
     await parent.wait()
 
     assert await asyncio.wait_for(answers_no_more(f"http://127.0.0.1:{port}"), 5)
+
+
+async def test_state_is_intact_after_everything_was_killed(tmp_path):
+    """The process and anvil get SIGKILL; the next run has the blocks that were there a second before."""
+    port = free_port()
+    command = [sys.executable, "-c", PARENT, str(tmp_path), str(port)]
+    parent = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
+    await asyncio.wait_for(parent.stdout.readuntil(b"ready\n"), 20)
+    chain = Ethereum(read_chain_file(tmp_path / "chain.json"))
+    await give(chain, BOB)
+    given_in = await chain.block_number()
+    await asyncio.sleep(2 * SAVE_INTERVAL_S + 0.5)
+    parent.kill()
+    await parent.wait()
+    assert await asyncio.wait_for(answers_no_more(chain.file.rpc_url), 5)
+
+    started = asyncio.get_running_loop().time()
+    async with AnvilChain(tmp_path, port):
+        assert asyncio.get_running_loop().time() - started < 10
+        assert await chain.token_balance(BOB) == 1000 * GLM
+        assert await chain.block_number() >= given_in
+        await give(chain, CAROL)
+    await chain.close()
 
 
 async def test_taken_port_is_refused(anvil, tmp_path):

@@ -4,6 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import pty
+import select
+import signal
+import stat
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,6 +17,8 @@ from pathlib import Path
 import pytest
 
 from golemnet.cli import yagna
+from golemnet.daemon.identity.keystore import decrypt
+from golemnet.daemon.identity.opening import node_key
 from golemnet.daemon.node import Node
 from golemnet.daemon.settings import Settings
 from golemnet.net.memory import MemoryNetwork
@@ -78,6 +86,61 @@ def test_spending_limit_of_a_key_is_set_shown_and_changed(node: Node, run: Run):
     assert limits() == {"poor": None, "rich": "7"}
     assert "is negative" in run("app-key", "create", "odd", "--limit=-1", *here)[2]
     assert run("app-key", "limit", "nobody", "1", *here)[0] == 1
+
+
+def test_key_goes_out_and_into_another_node_under_its_own_passphrase(node: Node, run: Run, tmp_path: Path):
+    here, there = str(node.settings.data_dir), str(tmp_path / "there")
+    (tmp_path / "secret").write_text("of the file\n")
+    (tmp_path / "wrong").write_text("of another\n")
+    copy, secret = str(tmp_path / "copy.json"), str(tmp_path / "secret")
+
+    _, out, err = run("id", "export", copy, "--passphrase-file", secret, "-d", here)
+    assert node.key.node_id in out
+    assert stat.S_IMODE(Path(copy).stat().st_mode) == 0o600
+    assert node.key.to_bytes().hex() not in out + err + Path(copy).read_text()
+    assert "exists" in run("id", "export", copy, "--passphrase-file", secret, "-d", here)[2]
+    assert "no terminal" in run("id", "export", f"{copy}.2", "-d", here)[2]
+
+    wrong = ("--passphrase-file", str(tmp_path / "wrong"))
+    assert "passphrase does not fit" in run("id", "import", copy, *wrong, "-d", there)[2]
+    assert run("id", "import", copy, "--passphrase-file", secret, "-d", there)[0] == 0
+    assert node_key(Settings(data_dir=Path(there))).node_id == node.key.node_id
+    assert "has the key" in run("id", "import", copy, "--passphrase-file", secret, "-d", there)[2]
+
+
+def test_passphrase_that_was_typed_is_in_no_argument_and_no_environment(tmp_path: Path):
+    """A real terminal, a real daemon: what others can read of the process does not hold the secret."""
+    secret = "typed by hand"
+    pid, terminal = pty.fork()
+    if pid == 0:  # the child has a terminal of its own
+        environment = {**os.environ, "YAGNA_DATADIR": str(tmp_path), "YAGNA_API_URL": "http://127.0.0.1:0"}
+        start = "from golemnet.cli.yagna import main; main()"
+        program = [sys.executable, "-c", start, "service", "run", "--ask-passphrase"]
+        os.execve(program[0], program, environment)
+    try:
+        shown = _typed(terminal, secret)
+        arguments, environment = (Path(f"/proc/{pid}/{each}").read_bytes() for each in ("cmdline", "environ"))
+        [file] = (tmp_path / "keys").glob("0x*.json")
+        assert decrypt(json.loads(file.read_text()), secret).node_id == file.stem
+        assert secret.encode() not in shown + arguments + environment
+        assert b"golemnet.daemon" in arguments
+        assert not (tmp_path / "passphrase").exists()
+    finally:
+        os.kill(pid, signal.SIGTERM)
+        os.close(terminal)
+        os.waitpid(pid, 0)
+
+
+def _typed(terminal: int, secret: str) -> bytes:
+    """Answer both prompts, and read on until the node is ready; all that was shown."""
+    shown = b""
+    for wanted in (b"Passphrase of the node's key: ", b"Once more: ", b"yagna is ready"):
+        while wanted not in shown:
+            assert select.select([terminal], [], [], 40)[0], shown
+            shown += os.read(terminal, 4096)
+        if wanted != b"yagna is ready":
+            os.write(terminal, f"{secret}\n".encode())
+    return shown
 
 
 def test_who_the_node_is(node: Node, run: Run):

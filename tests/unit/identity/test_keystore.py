@@ -42,6 +42,15 @@ def test_a_wrong_passphrase_opens_nothing(tmp_path: Path):
         KeyStore(tmp_path / "keys", "wrong").open_or_create()
 
 
+def test_scrypt_of_wallets_is_read():
+    key = NodeKey.generate()
+    document = create_keyfile_json(key.to_bytes(), b"secret", kdf="scrypt", iterations=2)
+    assert decrypt(document, "secret").node_id == key.node_id
+    document["crypto"]["kdfparams"]["n"] = 2**40
+    with pytest.raises(ValueError, match="scrypt"):
+        decrypt(document, "secret")
+
+
 @pytest.mark.parametrize("change", [{"kdf": "scrypt"}, {"cipher": "none"}, {"kdfparams": {}}])
 def test_a_file_of_another_form_is_refused(change: dict[str, object]):
     document = encrypt(NodeKey.generate(), "secret", FEW)

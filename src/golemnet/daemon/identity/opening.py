@@ -22,9 +22,14 @@ def node_key(settings: Settings) -> NodeKey:
     """
     if settings.identity_secret:
         return _configured(settings.identity_secret)
+    return key_store(settings).open_or_create()
+
+
+def key_store(settings: Settings) -> KeyStore:
+    """Where the node's key is stored. Raises ``PassphraseError``."""
     settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     secret = passphrase(settings.data_dir, settings.key_passphrase, settings.key_passphrase_file)
-    return KeyStore(settings.data_dir / DIRECTORY, secret).open_or_create()
+    return KeyStore(settings.data_dir / DIRECTORY, secret)
 
 
 def _configured(secret: str) -> NodeKey:
