@@ -8,6 +8,7 @@ import os
 import re
 import sys
 from collections.abc import AsyncIterator, Mapping
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -132,6 +133,24 @@ async def test_one_liners(net: DemoNetwork, tmp_path: Path):
     )
     assert lines[0] == 1
     assert [json.loads(line)["status"] for line in lines[1].splitlines()] == [0, 1, 0]
+
+
+async def test_an_estimate_and_the_providers(net: DemoNetwork, tmp_path: Path):
+    status, out, err = await golem(net.environment, tmp_path, "estimate", "100", "36", "-w", "3", "--json")
+    assert status == 0, err
+    found = json.loads(out)
+    assert found["providers"] == PROVIDERS
+    assert Decimal(found["cost"]) >= Decimal(found["cheapest_per_hour"]) > 0, (
+        "an hour in all, and what it costs to begin"
+    )
+
+    environment = {**net.environment, "GOLEM_DATA_DIR": str(tmp_path / "known")}
+    status, _, err = await golem(
+        environment, tmp_path, "map", "-i", "small", "--limit", "30", "true", "1", "2"
+    )
+    assert status == 0, err
+    known = json.loads((await golem(environment, tmp_path, "providers", "--json"))[1])
+    assert sum(each["done"] for each in known) == 2
 
 
 async def test_the_doctor(net: DemoNetwork, tmp_path: Path):

@@ -20,6 +20,7 @@ from golemnet.cli.main import run_program
 app = App(name="golem", help="Run commands on other people's machines, or a Golem Network of your own.")
 app.command(golem_work.run)
 app.command(golem_work.map)
+app.command(golem_work.estimate)
 app.command(golem_runs.runs)
 app.command(golem_runs.resume)
 app.command(golem_doctor.doctor)

@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from golemnet.cli.output import show_error
+from golemnet.cli.output import show_error, show_one
 from golemnet.errors import GolemError
 
 if TYPE_CHECKING:
     from golemnet.sdk.commands import Finished
+    from golemnet.sdk.costs import Estimate
     from golemnet.sdk.golem import Golem
 
 Flag = Parameter(negative="")
@@ -85,6 +86,7 @@ def map(
     replicas: int = 1,
     unordered: Annotated[bool, Flag] = False,
     run: str | None = None,
+    limit: float | None = None,
     json: Annotated[bool, Parameter(name="--json", negative="")] = False,
     terms: Terms = USUAL,
 ) -> None:
@@ -100,10 +102,13 @@ def map(
         replicas: so many machines must agree on each output.
         unordered: print as they are done, not in the order of the items.
         run: a name, by which `golem resume` goes on with it; made up if it is not given.
+        limit: seconds that a command may take on one machine; after that another one gets it.
         json: a line of JSON for each item.
         terms: what is bought.
     """
-    options = {"replicas": replicas, "ordered": not unordered}
+    options: dict[str, Any] = {"replicas": replicas, "ordered": not unordered}
+    if limit is not None:
+        options["timeout"] = timedelta(seconds=limit)
     name = run or os.environ.get("GOLEM_RUN") or f"map-{secrets.token_hex(3)}"
     try:
         asyncio.run(_map(command, items, workers, options, terms, json, name))
@@ -119,6 +124,35 @@ async def _run(command: str, files: Sequence[Path], terms: Terms) -> Finished:
             return await golem.run(command, files, output=terms.output)
         except ShellFailed as error:
             return error.result
+
+
+def estimate(
+    tasks: int,
+    seconds: float,
+    /,
+    *,
+    workers: Annotated[int, Parameter(name=["--workers", "-w"])] = 5,
+    json: Annotated[bool, Parameter(name="--json", negative="")] = False,
+    terms: Terms = USUAL,
+) -> None:
+    """Say what a job would cost at the prices of now; nothing is bought.
+
+    Args:
+        tasks: how many there are.
+        seconds: what each takes.
+        workers: machines at once.
+        json: print JSON for programs.
+        terms: what would be bought.
+    """
+    import msgspec
+
+    found = asyncio.run(_estimate(tasks, seconds, workers, terms))
+    show_one(msgspec.structs.asdict(found), as_json=json)
+
+
+async def _estimate(tasks: int, seconds: float, workers: int, terms: Terms) -> Estimate:
+    async with _golem(terms, workers, None) as golem:
+        return await golem.estimate(tasks, seconds)
 
 
 class SomeFailed(Exception):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from decimal import Decimal
+from decimal import ROUND_UP, Decimal
 from statistics import median
 
 import msgspec
@@ -16,6 +16,7 @@ from golemnet.sdk.providers import Provider
 
 HOUR_S = 3600
 MAX_SPEED = 10.0
+GUESSED_TO = Decimal("1e-9")
 
 
 class Estimate(msgspec.Struct, frozen=True):
@@ -42,12 +43,17 @@ def estimate(candidates: Sequence[Candidate], tasks: int, seconds: float, worker
     begun = sum((each.pricing.fixed for each in candidates[: len(used)]), Decimal(0))
     return Estimate(
         providers=len(prices),
-        cheapest_per_hour=prices[0],
-        median_per_hour=median(prices),
-        cost=sum(used, Decimal(0)) / len(used) * hours + begun,
-        most=prices[-1] * hours + begun,
-        seconds=-(-tasks // len(used)) * seconds,
+        cheapest_per_hour=_rounded(prices[0]),
+        median_per_hour=_rounded(median(prices)),
+        cost=_rounded(sum(used, Decimal(0)) / len(used) * hours + begun),
+        most=_rounded(prices[-1] * hours + begun),
+        seconds=round(-(-tasks // len(used)) * seconds, 3),
     )
+
+
+def _rounded(amount: Decimal) -> Decimal:
+    """An amount that is a guess anyway, to nine digits after the point, and up."""
+    return amount.quantize(GUESSED_TO, rounding=ROUND_UP)
 
 
 class ProviderLine(msgspec.Struct):
