@@ -122,7 +122,7 @@ async def test_a_large_body_passes_and_a_larger_one_is_refused(join):
 
 
 async def test_a_stream_carries_much_at_speed(join):
-    """Fails when the binding's item-by-item copies are back: those manage 9 MiB/s."""
+    """Fails when the binding's item-by-item copies are back: 64 MiB took more than seven seconds of processor."""
     one, other = await join(), await join()
     chunk, count = b"c" * 256 * 1024, 256
 
@@ -132,13 +132,13 @@ async def test_a_stream_carries_much_at_speed(join):
             await stream.write(chunk)
 
     other.handle_stream("send", send)
-    began = time.monotonic()
+    began = time.process_time()
     stream = await one.open_stream(other.node_id, "send", b"what", timeout_s=3)
     received = 0
     while data := await stream.read(1024 * 1024):
         received += len(data)
     assert received == count * len(chunk)
-    assert received / (time.monotonic() - began) > 30 * 1024 * 1024
+    assert time.process_time() - began < 3.0
 
 
 async def test_a_stream_goes_both_ways(join):
