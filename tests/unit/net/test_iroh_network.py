@@ -122,7 +122,7 @@ async def test_a_large_body_passes_and_a_larger_one_is_refused(join):
 
 
 async def test_a_stream_carries_much_at_speed(join):
-    """Fails when the binding's item-by-item copies are back: 64 MiB took more than seven seconds of processor."""
+    """Fails when the binding's item-by-item copies are back: 64 MiB took over seven seconds of processor."""
     one, other = await join(), await join()
     chunk, count = b"c" * 256 * 1024, 256
 
