@@ -70,7 +70,17 @@ def _prepare() -> list[int]:
     # only these are missing
     with contextlib.suppress(OSError):
         _write("/proc/sys/net/ipv4/ip_unprivileged_port_start", "0")
+    _let_ping()
     return []
+
+
+def _let_ping() -> None:
+    """By sockets that need no right; the groups must be such that the namespace has."""
+    group = os.getegid()
+    for groups in ("0 65535", f"{group} {group}"):
+        with contextlib.suppress(OSError):
+            _write("/proc/sys/net/ipv4/ping_group_range", groups)
+            return
 
 
 def _tun(name: str, ip: str, mask: str, mtu: str) -> list[int]:

@@ -32,7 +32,7 @@ MEMORY: Final = """
 """
 
 PROCESSES: Final = """
-    alarm arch_prctl capget execve execveat exit exit_group fork futex futex_waitv get_robust_list
+    alarm arch_prctl capget capset execve execveat exit exit_group fork futex futex_waitv get_robust_list
     getcpu getegid geteuid getgid getgroups getitimer getpgid getpgrp getpid getppid getpriority
     getresgid getresuid getrlimit getrusage getsid gettid getuid ioprio_get kill pause pidfd_open
     pidfd_send_signal prctl prlimit64 restart_syscall rseq rt_sigaction rt_sigpending rt_sigprocmask

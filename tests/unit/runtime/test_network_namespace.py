@@ -38,7 +38,8 @@ listening = await network.listen("10.5.0.1", 80)
 @as_root
 @pytest.mark.parametrize("driver", ["crun", RUNC, "bwrap"])
 def test_all_commands_share_one_network_and_see_no_other(laboratory, driver):
-    body = ATTACH + "return [await shell(driver, 'cat /proc/net/dev /proc/net/tcp') for _ in range(2)]"
+    look = "cat /proc/net/dev /proc/net/tcp /proc/sys/net/ipv4/ping_group_range"
+    body = ATTACH + f"return [await shell(driver, {look!r}) for _ in range(2)]"
     answers = json.loads(laboratory.run(driver, body))
     for code, text in answers:
         assert code == 0
@@ -46,6 +47,8 @@ def test_all_commands_share_one_network_and_see_no_other(laboratory, driver):
         assert sorted(devices) == ["eth0", "lo"]
         # port 80 of 10.5.0.1, as the kernel writes it
         assert "0100050A:0050" in text
+        # root's group may ping; "1 0" is how the kernel writes that nobody may
+        assert text.splitlines()[-1].split()[0] == "0"
 
 
 # A plain user who may use the device, as udev's rules let everybody; the right to read files is for this
