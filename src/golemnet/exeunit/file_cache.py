@@ -15,6 +15,7 @@ from typing import BinaryIO, Final
 
 from golemnet.exeunit.errors import TransferFailed
 from golemnet.exeunit.file_lock import locked
+from golemnet.exeunit.room import keep_within
 
 CHUNK_BYTES: Final = 256 * 1024
 LIMIT_BYTES: Final = 4 * 1024**3
@@ -87,16 +88,7 @@ class FileCache:
         nameless = file.fileno()
         # Python follows the link, as it has to be, only if it is told of a folder, which means nothing here
         os.link(f"/proc/self/fd/{nameless}", self._own / digest, src_dir_fd=nameless, follow_symlinks=True)
-        self._make_room()
-
-    def _make_room(self) -> None:
-        kept = [(path, path.stat()) for path in self._directory.glob("*/[0-9a-f]*")]
-        used = sum(status.st_size for _, status in kept)
-        for path, status in sorted(kept, key=lambda each: each[1].st_mtime):
-            if used <= self._limit_bytes:
-                return
-            path.unlink(missing_ok=True)
-            used -= status.st_size
+        keep_within(self._limit_bytes, self._directory.glob("*/[0-9a-f]*"))
 
 
 def hash_of(digest: str) -> hashlib._Hash:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Final
@@ -12,6 +13,7 @@ from golemnet.errors import GolemError
 from golemnet.exeunit.errors import CommandFailed
 from golemnet.exeunit.file_lock import locked
 from golemnet.exeunit.locations import Published, parse_location
+from golemnet.exeunit.room import keep_within
 from golemnet.exeunit.web import Internet, chunks_of
 from golemnet.image import gvmi
 from golemnet.image.client import RegistryClient
@@ -21,6 +23,8 @@ from golemnet.runtime.driver import Image
 
 MAX_LINK_BYTES: Final = 4096
 MAX_IMAGE_BYTES: Final = 32 * 1024**3
+LIMIT_BYTES: Final = 32 * 1024**3
+"""What all images may use together."""
 
 
 class ImageCache:
@@ -30,10 +34,18 @@ class ImageCache:
         directory: of the images.
         internet: reaches registries.
         client: of the provider's daemon, by which an image is fetched that a requestor's node has published.
+        limit_bytes: of all together; what was not used for longest goes first.
     """
 
-    def __init__(self, directory: Path, internet: Internet, client: Client | None = None) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        internet: Internet,
+        client: Client | None = None,
+        limit_bytes: int = LIMIT_BYTES,
+    ) -> None:
         self._directory = directory
+        self._limit_bytes = limit_bytes
         self._internet = internet
         self._client = client
         directory.mkdir(parents=True, exist_ok=True)
@@ -48,6 +60,7 @@ class ImageCache:
         if not _is_file(path):
             await self._fetch(sha3_224, url, path)
         try:
+            os.utime(path)
             return _read(path)
         except (NotAnImage, OSError) as error:
             raise CommandFailed(f"The image {sha3_224} cannot be used.", why=str(error)) from error
@@ -62,6 +75,7 @@ class ImageCache:
                     await self._fetch_published(location, sha3_224, path)
                 else:
                     await self._fetch_from_web(url, sha3_224, path)
+                keep_within(self._limit_bytes, self._directory.glob("*.gvmi"))
             except (GolemError, ValueError, OSError) as error:
                 raise CommandFailed(
                     f"The image {sha3_224} could not be fetched from {url}.",

@@ -11,9 +11,11 @@ import sys
 
 from golemnet.clock import SystemClock
 from golemnet.errors import GolemError
-from golemnet.exeunit.agreement import GIB, Terms, read_terms
+from golemnet.exeunit.agreement import GIB, read_terms
 from golemnet.exeunit.environment import Environment
-from golemnet.exeunit.file_cache import LIMIT_BYTES, FileCache
+from golemnet.exeunit.file_cache import LIMIT_BYTES as FILES_BYTES
+from golemnet.exeunit.file_cache import FileCache
+from golemnet.exeunit.image_cache import LIMIT_BYTES as IMAGES_BYTES
 from golemnet.exeunit.image_cache import ImageCache
 from golemnet.exeunit.private_networks import PrivateNetworks
 from golemnet.exeunit.unit import ExeUnit
@@ -42,11 +44,15 @@ async def _serve(arguments: argparse.Namespace) -> None:
     activity_id = _checked_id(arguments.activity_id)
     terms = read_terms(arguments.agreement)
     internet = Internet(os.environ.get("GOLEM_REGISTRY_URL"))
-    files = FileCache(arguments.cache_dir / "files", terms.requestor_id, _file_cache_bytes(terms))
+    # nothing is kept for a requestor who is not named
+    limit = _bytes("GOLEM_FILE_CACHE_GIB", FILES_BYTES) if terms.requestor_id else 0
+    files = FileCache(arguments.cache_dir / "files", terms.requestor_id, limit)
     driver = make_driver(arguments.runtime or usual(), f"golem-{activity_id}", arguments.work_dir)
     api_url, app_key = os.environ.get("YAGNA_API_URL") or DEFAULT_API_URL, os.environ.get("YAGNA_APPKEY", "")
     async with Client(api_url, app_key) as client:
-        images = ImageCache(arguments.cache_dir, internet, client)
+        images = ImageCache(
+            arguments.cache_dir, internet, client, _bytes("GOLEM_IMAGE_CACHE_GIB", IMAGES_BYTES)
+        )
         networks = PrivateNetworks(client, activity_id)
         unit = ExeUnit(
             activity_id,
@@ -61,14 +67,13 @@ async def _serve(arguments: argparse.Namespace) -> None:
         await unit.run()
 
 
-def _file_cache_bytes(terms: Terms) -> int:
-    """Nothing is kept for a requestor who is not named."""
-    gib = os.environ.get("GOLEM_FILE_CACHE_GIB")
+def _bytes(setting: str, default: int) -> int:
+    """What the owner allows, given in GiB."""
+    gib = os.environ.get(setting)
     try:
-        limit = LIMIT_BYTES if gib is None else int(float(gib) * GIB)
+        return default if gib is None else int(float(gib) * GIB)
     except ValueError as error:
-        raise GolemError(f"GOLEM_FILE_CACHE_GIB={gib!r} is not a number.") from error
-    return limit if terms.requestor_id else 0
+        raise GolemError(f"{setting}={gib!r} is not a number.") from error
 
 
 def _checked_id(text: str) -> str:
