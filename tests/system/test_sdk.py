@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import re
+import signal
 import sys
 from collections.abc import AsyncIterator, Mapping
 from decimal import Decimal
@@ -158,6 +159,35 @@ async def test_the_doctor(net: DemoNetwork, tmp_path: Path):
     findings = {each["name"]: each["is_well"] for each in json.loads(out)}
     assert status == 0, out
     assert findings == dict.fromkeys(["daemon", "funds", "files", "subnet", "registry", "clock"], True)
+
+
+async def test_ctrl_c_finishes_what_is_running_and_pays(net: DemoNetwork, ledger: Ledger, tmp_path: Path):
+    command = (
+        GOLEM,
+        "map",
+        "-i",
+        "small",
+        "-w",
+        "3",
+        "--unordered",
+        "sleep 1; echo {}",
+        *map(str, range(30)),
+    )
+    environment = {**os.environ, **net.environment, "GOLEM_DATA_DIR": str(tmp_path / "known")}
+    process = await asyncio.create_subprocess_exec(
+        *command, cwd=tmp_path, env=environment, stdout=asyncio.subprocess.PIPE
+    )
+    assert process.stdout is not None
+    first = await asyncio.wait_for(process.stdout.readline(), STEP_S)
+    process.send_signal(signal.SIGINT)
+    # it does not wait in vain for invoices that nobody answers
+    rest, _ = await asyncio.wait_for(process.communicate(), 25.0)
+    assert process.returncode == 130
+    printed = (first + rest).split()
+    assert 2 <= len(printed) < 15, printed
+    [stopped] = json.loads((await golem(environment, tmp_path, "runs", "--json"))[1])
+    assert stopped["done"] == len(printed)
+    await ledger.check()
 
 
 async def test_a_script_that_was_killed_goes_on(net: DemoNetwork, ledger: Ledger, tmp_path: Path):

@@ -21,7 +21,7 @@ from golemnet.sdk.commands import CommandKind, Finished, OneCommand
 from golemnet.sdk.costs import CostReport, Estimate, estimate
 from golemnet.sdk.functions import FunctionKind
 from golemnet.sdk.history import History
-from golemnet.sdk.interrupts import Interrupts
+from golemnet.sdk.interrupts import Interrupted, Interrupts
 from golemnet.sdk.options import Options
 from golemnet.sdk.packing import pack_call, pack_function
 from golemnet.sdk.pool import Pool, value_of
@@ -125,7 +125,7 @@ class Golem:
         finally:
             self._interrupts.close()
             self._close(has_ended=error is None)
-        if self._interrupts.is_stopped and isinstance(error, asyncio.CancelledError):
+        if self._interrupts.has_ended(error):
             raise KeyboardInterrupt from None
 
     def _close(self, has_ended: bool) -> None:
@@ -270,7 +270,7 @@ class Golem:
                 "This Golem is not open.", next_step="Use it as `async with Golem(...) as golem:`."
             )
         if self._interrupts.count:
-            raise KeyboardInterrupt
+            raise Interrupted
         image, workers = options.get("image", self._image), options.get("workers", self._workers)
         return await self._pools.get(image, workers, needs_python)
 

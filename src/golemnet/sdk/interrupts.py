@@ -12,6 +12,10 @@ from typing import Any
 Handler = Callable[[int, FrameType | None], Any] | int | None
 
 
+class Interrupted(BaseException):
+    """Ends calls after Ctrl-C. ``KeyboardInterrupt`` would end the event loop, and with it the payments."""
+
+
 # What Python itself installs, and what asyncio.run does.
 USUAL = ("default_int_handler", "_on_sigint")
 
@@ -48,6 +52,13 @@ class Interrupts:
             self._is_listening = False
             asyncio.get_running_loop().remove_signal_handler(signal.SIGINT)
             signal.signal(signal.SIGINT, self._before)
+
+    def has_ended(self, error: BaseException | None) -> bool:
+        """Whether it was Ctrl-C that has ended the work with ``error``."""
+        if isinstance(error, BaseExceptionGroup):
+            return error.subgroup(Interrupted) is not None
+        is_ours = self.is_stopped and isinstance(error, asyncio.CancelledError)
+        return is_ours or isinstance(error, Interrupted)
 
     def _hear(self) -> None:
         self.count += 1

@@ -96,9 +96,18 @@ class Pool:
         self._queue.freeze()
         await self._queue.wait_still()
         self.failure = end
-        for task, answer in list(self._answers.values()):
-            if not answer.done() and not _is_done(task) and not _is_done(self._twins.get(id(task))):
+        # what is done comes before the end, for who takes results as they come
+        arriving = [answer for task, answer in self._answers.values() if self._is_arriving(task)]
+        if arriving:
+            await asyncio.wait(arriving)
+        for _, answer in list(self._answers.values()):
+            if not answer.done():
                 answer.set_exception(end)
+
+    def _is_arriving(self, task: AnyTask) -> bool:
+        """Whether the outcome of a call, or that of its twin, is on its way to who has asked."""
+        twin = self._twins.get(id(task))
+        return any(each is not None and each.status is TaskStatus.ACCEPTED for each in (task, twin))
 
     async def close(self) -> None:
         """End all workers; calls that are not done are cancelled."""
@@ -205,11 +214,6 @@ class Pool:
                         work = bundle.go_on(results)
             finally:
                 del self._flights[id(flight)]
-
-
-def _is_done(task: AnyTask | None) -> bool:
-    """Whether its outcome is there, or on its way."""
-    return task is not None and task.status is TaskStatus.ACCEPTED
 
 
 def value_of(outcome: Outcome) -> Any:

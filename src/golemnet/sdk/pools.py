@@ -9,6 +9,7 @@ from golemnet.requestor.buyer import Buyer
 from golemnet.requestor.events import Consumer
 from golemnet.sdk.calls import Call, Outcome
 from golemnet.sdk.images import check_python, find_image
+from golemnet.sdk.interrupts import Interrupted
 from golemnet.sdk.pool import Pool
 
 
@@ -51,7 +52,7 @@ class Pools:
         """Ctrl-C: finish what is running, and begin nothing more; whether anything is running."""
         pools = [each.result() for each in self._opening.values() if _is_there(each)]
         busy = [pool for pool in pools if pool.is_busy]
-        self._draining = [asyncio.create_task(pool.drain(KeyboardInterrupt())) for pool in busy]
+        self._draining = [asyncio.create_task(pool.drain(Interrupted())) for pool in busy]
         return bool(busy)
 
     async def close(self) -> None:

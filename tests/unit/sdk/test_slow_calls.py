@@ -10,6 +10,7 @@ import pytest
 from golemnet.requestor.errors import TaskFailed
 from golemnet.requestor.events import TaskDoubled
 from golemnet.sdk import pool, speculation
+from golemnet.sdk.runs import command_of
 
 
 def slept(seconds):
@@ -92,8 +93,10 @@ async def interrupted(shop, times, seconds):
     results: list[float] = []
     began = time.monotonic()
     is_told = False
+    beside = asyncio.create_task(asyncio.sleep(100))
     try:
-        async with shop.golem(workers=2) as golem:
+        # each call is a task of its own where there is a journal
+        async with shop.golem(workers=2, run="interrupted") as golem:
             items = [0.0] + [seconds] * 500
             async for each in golem.map(slept, items, ordered=False, return_exceptions=True):
                 results.append(each)
@@ -103,6 +106,8 @@ async def interrupted(shop, times, seconds):
     except KeyboardInterrupt:
         is_told = True
     assert is_told, "the program has to end"
+    assert not beside.done(), "the loop, which pays, goes on until then"
+    beside.cancel()
     return results, time.monotonic() - began
 
 
@@ -110,6 +115,7 @@ async def test_ctrl_c_lets_what_is_running_be_finished(shop):
     before = signal.getsignal(signal.SIGINT)
     results, _ = await interrupted(shop, 1, 0.6)
     assert 3 <= len(results) < 20
+    assert command_of("interrupted").done == len(results), "whatever was done has come out"
     assert all(isinstance(each, float) for each in results)
     assert len(shop.market.ended) == 2, "every agreement is ended, so that its invoice comes"
     assert signal.getsignal(signal.SIGINT) == before, "the signal is given back"
