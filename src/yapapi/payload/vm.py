@@ -15,11 +15,17 @@ from golemnet.requestor.published.payloads import (
     VM_CAPS_VPN,
     Package,
     VmCaps,
-    _VmConstraints,
-    _VmManifestPackage,
-    _VmPackage,
     manifest,
     repo,
+)
+from golemnet.requestor.published.payloads import (
+    VmConstraints as _VmConstraints,
+)
+from golemnet.requestor.published.payloads import (
+    VmManifestPackage as _VmManifestPackage,
+)
+from golemnet.requestor.published.payloads import (
+    VmPackage as _VmPackage,
 )
 
 __all__ = [

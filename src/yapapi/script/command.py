@@ -16,8 +16,12 @@ from golemnet.requestor.published.commands import (
     Source,
     Start,
     Terminate,
-    _ReceiveContent,
-    _SendContent,
+)
+from golemnet.requestor.published.commands import (
+    ReceiveContent as _ReceiveContent,
+)
+from golemnet.requestor.published.commands import (
+    SendContent as _SendContent,
 )
 
 __all__ = [

@@ -155,7 +155,7 @@ class Source:
     download_url: str
 
 
-class _SendContent(Command, ABC):
+class SendContent(Command, ABC):
     """Something becomes a file at the provider."""
 
     def __init__(self, dst_path: str, progress_args: ProgressArgs | None = None) -> None:
@@ -181,7 +181,7 @@ class _SendContent(Command, ABC):
         return f"{type(self).__name__} dst={self._dst_path}"
 
 
-class SendFile(_SendContent):
+class SendFile(SendContent):
     """A file of ours."""
 
     def __init__(
@@ -196,7 +196,7 @@ class SendFile(_SendContent):
         return await self._files.publish(self._src_path.absolute())
 
 
-class SendBytes(_SendContent):
+class SendBytes(SendContent):
     """Some bytes."""
 
     def __init__(self, data: bytes, dst_path: str, progress_args: ProgressArgs | None = None) -> None:
@@ -214,7 +214,7 @@ class SendJson(SendBytes):
         super().__init__(json.dumps(data).encode(), dst_path, progress_args)
 
 
-class DownloadFileFromInternet(_SendContent):
+class DownloadFileFromInternet(SendContent):
     """A file of the web, which the provider fetches itself."""
 
     def __init__(self, src_url: str, dst_path: str, progress_args: ProgressArgs | None = None) -> None:
@@ -225,7 +225,7 @@ class DownloadFileFromInternet(_SendContent):
         return self._src_url
 
 
-class _ReceiveContent(Command, ABC):
+class ReceiveContent(Command, ABC):
     """A file of the provider comes to us."""
 
     def __init__(self, src_path: str, progress_args: ProgressArgs | None = None) -> None:
@@ -258,7 +258,7 @@ class _ReceiveContent(Command, ABC):
         return f"{type(self).__name__} src={self._src_path}"
 
 
-class DownloadFile(_ReceiveContent):
+class DownloadFile(ReceiveContent):
     """To a file."""
 
     def __init__(
@@ -272,7 +272,7 @@ class DownloadFile(_ReceiveContent):
         return self._dst_path
 
 
-class DownloadBytes(_ReceiveContent):
+class DownloadBytes(ReceiveContent):
     """To ``on_download``; of more than ``limit`` bytes the rest is cut off."""
 
     def __init__(

@@ -53,7 +53,7 @@ def constrained_list() -> list[VmCaps]:
 
 
 @dataclass(frozen=True)
-class _VmConstraints(Model):
+class VmConstraints(Model):
     """What a machine needs to run an image."""
 
     min_mem_gib: float = constraint(INF_MEM, operator=">=")
@@ -67,11 +67,11 @@ class _VmConstraints(Model):
 
 
 @dataclass
-class _VmPackage(Package):
+class VmPackage(Package):
     """An image of a registry."""
 
     image_url: str
-    constraints: _VmConstraints
+    constraints: VmConstraints
 
     async def resolve_url(self) -> str:
         """``hash:sha3:<hash>:<url>``."""
@@ -84,7 +84,7 @@ class _VmPackage(Package):
 
 
 @dataclass
-class _VmManifestPackage(Package):
+class VmManifestPackage(Package):
     """An image that a manifest describes."""
 
     manifest: str
@@ -92,7 +92,7 @@ class _VmManifestPackage(Package):
     manifest_sig_algorithm: str | None
     manifest_cert: str | None
     node_descriptor: dict[str, Any] | None
-    constraints: _VmConstraints
+    constraints: VmConstraints
 
     async def resolve_url(self) -> str:
         """Nothing: the manifest has it."""
@@ -150,8 +150,8 @@ async def repo(
         raise PackageException("An image with a URL needs its hash as well, to be checked: image_hash.")
     if image_url is None:
         image_hash, image_url = await find_image(image_hash, image_tag, image_use_https, repository_url)
-    needs = _VmConstraints(min_mem_gib, min_storage_gib, min_cpu_threads, list(capabilities or []))
-    return _VmPackage(f"hash:sha3:{image_hash}:{image_url}", needs)
+    needs = VmConstraints(min_mem_gib, min_storage_gib, min_cpu_threads, list(capabilities or []))
+    return VmPackage(f"hash:sha3:{image_hash}:{image_url}", needs)
 
 
 async def find_image(
@@ -194,8 +194,8 @@ async def manifest(
         min_cpu_threads: processors.
         capabilities: what the runtime must be able to do.
     """
-    needs = _VmConstraints(min_mem_gib, min_storage_gib, min_cpu_threads, list(capabilities or []))
-    return _VmManifestPackage(
+    needs = VmConstraints(min_mem_gib, min_storage_gib, min_cpu_threads, list(capabilities or []))
+    return VmManifestPackage(
         manifest=_base64(manifest) or "",
         manifest_sig=_base64(manifest_sig),
         manifest_sig_algorithm=manifest_sig_algorithm,
