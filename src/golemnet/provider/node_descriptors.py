@@ -178,5 +178,9 @@ def _covers(above: _Some, below: Permissions) -> bool:
 
 
 def _canonical(document: Mapping[str, Any]) -> bytes:
-    """JSON Canonicalization Scheme (RFC 8785), for documents without fractions."""
-    return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    """JSON Canonicalization Scheme (RFC 8785), for documents without fractions. Raises ValueError."""
+    try:
+        text = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        return text.encode()
+    except RecursionError as error:
+        raise ValueError("a signed document is too deep") from error

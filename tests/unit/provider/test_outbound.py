@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import base64
 import sys
 from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding
+from hypothesis import given
+from hypothesis import strategies as st
 
 from golemnet.model.properties import flatten
 from golemnet.provider.node_descriptors import certificate_ids
@@ -255,6 +259,27 @@ def test_no_chain_goes_on_for_ever():
         certificate_ids(document)
     with pytest.raises(ValueError):
         flatten({**asked, DESCRIPTOR: document})
+
+
+def test_no_name_is_too_deep():
+    """Objects may be nested sixteen deep, but a name may have any number of dots."""
+    deep = {f"{DESCRIPTOR}.nodeDescriptor.{'a.' * 20_000}b": 1}
+    asked = {**demand("https://a.example"), **deep, DESCRIPTOR: TOP.describe(NODE)}
+    assert "partner: " in objection(partnered(TOP), asked)
+
+
+SIGNED = signed(SIGNER, SIGNER, MIDDLE)
+DER = SIGNER.certificate.public_bytes(Encoding.DER)
+
+
+@given(st.lists(st.tuples(st.integers(0, len(DER) - 1), st.integers(0, 255)), min_size=1, max_size=4))
+def test_a_certificate_may_be_anything(changes: list[tuple[int, int]]):
+    data = bytearray(DER)
+    for place, value in changes:
+        data[place] = value
+    asked = {**SIGNED, "golem.srv.comp.payload.cert": base64.b64encode(data).decode()}
+    found = objection(auditing(MIDDLE), asked)
+    assert found == "" if bytes(data) == DER else isinstance(found, str)
 
 
 def test_an_image_that_the_owner_denies_is_denied_in_a_manifest():
