@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Final
@@ -13,7 +12,7 @@ from golemnet.errors import GolemError
 from golemnet.exeunit.errors import CommandFailed
 from golemnet.exeunit.file_lock import locked
 from golemnet.exeunit.locations import Published, parse_location
-from golemnet.exeunit.room import keep_within
+from golemnet.exeunit.room import keep_within, mark_used
 from golemnet.exeunit.web import Internet, chunks_of
 from golemnet.image import gvmi
 from golemnet.image.client import RegistryClient
@@ -60,7 +59,7 @@ class ImageCache:
         if not _is_file(path):
             await self._fetch(sha3_224, url, path)
         try:
-            os.utime(path)
+            mark_used(path)
             return _read(path)
         except (NotAnImage, OSError) as error:
             raise CommandFailed(f"The image {sha3_224} cannot be used.", why=str(error)) from error

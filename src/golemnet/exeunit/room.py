@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -18,6 +20,12 @@ def keep_within(limit_bytes: int, files: Iterable[Path]) -> None:
             return
         path.unlink(missing_ok=True)
         used -= size
+
+
+def mark_used(path: Path) -> None:
+    """Note that the file is used now; one that is somebody else's stays as it is."""
+    with suppress(PermissionError):
+        os.utime(path)
 
 
 def _with_time_and_size(files: Iterable[Path]) -> list[tuple[Path, float, int]]:
