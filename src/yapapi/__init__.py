@@ -30,7 +30,10 @@ _NAMES = {
     "Task": "yapapi.executor",
     "WorkContext": "yapapi.ctx",
 }
-_MODULES = ("ctx", "engine", "events", "executor", "log", "network", "payload", "props", "rest", "script")
+_MODULES = """
+    config ctx engine events executor golem log network payload props rest runner script services strategy
+    utils
+"""
 
 
 def get_version() -> str:
@@ -50,7 +53,7 @@ def __getattr__(name: str) -> Any:
 
     if name == "__version__":
         return get_version()
-    if name in _MODULES:
+    if name in _MODULES.split():
         return import_module(f"yapapi.{name}")
     if name not in _NAMES:
         raise AttributeError(f"module 'yapapi' has no attribute {name!r}")
