@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import shutil
 import tempfile
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -20,7 +21,8 @@ from sqlalchemy import select
 
 from golemnet.chain.errors import ChainUnreachable
 from golemnet.chain.ethereum import Receipt, TokenTransfer
-from golemnet.daemon.payment import claim_store, order_store
+from golemnet.chain.vouchers import Domain, Standing
+from golemnet.daemon.payment import claim_store, order_store, voucher_store
 from golemnet.daemon.payment.service import Payments
 from golemnet.daemon.payment.store import INVOICE, AllocationRecord, allocation_table, record
 from golemnet.database.database import Database
@@ -97,6 +99,35 @@ class ContractModel:
         return self.receipts.get(hash_)
 
 
+class VoucherModel(ContractModel):
+    """Takes a deposit of a batch once; ``paid`` is what has left the account, be it set aside."""
+
+    domain = Domain(1, "0x" + "c" * 40)
+
+    def __init__(self):
+        super().__init__()
+        self.deposits = Counter()
+        self.batches = {}
+
+    def paid(self):
+        return from_wei(sum(self.deposits.values()))
+
+    async def standing(self, payer, payee, confirmations=1):
+        return Standing(deposit=self.deposits[payee], redeemed=0, notice_ends=0)
+
+    async def deposit_once(self, batch_id, deposits, timeout_s):
+        if self.fails == "before":
+            raise ChainUnreachable("The chain does not answer.")
+        if batch_id not in self.batches:
+            self.deposits.update({each.receiver: each.amount for each in deposits})
+        assert self.batches.setdefault(batch_id, deposits) == deposits, "a batch has changed"
+        assert self.paid() <= BALANCE, "more is set aside than there is"
+        if self.fails == "after":
+            raise ChainUnreachable("The chain does not answer.")
+        hash_ = "0x" + keccak256(batch_id.encode()).hex()
+        return Receipt(hash=hash_, block_number=1, block_hash="0x", confirmations=1, succeeded=True)
+
+
 class Node:
     """A node whose outbox delivers only what it is told to."""
 
@@ -121,6 +152,7 @@ class Node:
             return contract.pay(str(self.key.node_id), batch_id, payouts)
 
         wallet.balance, wallet.gas, wallet.pay, wallet.chain = balance, gas, pay, lambda: contract
+        wallet.vouchers = lambda: contract
 
     async def effects(self):
         return await self.database.read(_next_of_each_key)
@@ -138,6 +170,9 @@ class Node:
 class TwoNodes(RuleBasedStateMachine):
     """A requestor and a provider with two agreements."""
 
+    chain_model = ContractModel
+    platform = "erc20-local-tglm"
+
     def __init__(self):
         super().__init__()
         self.loop = asyncio.new_event_loop()
@@ -149,7 +184,7 @@ class TwoNodes(RuleBasedStateMachine):
 
     async def _start(self):
         self.clock = ManualClock(NOW)
-        self.contract = ContractModel()
+        self.contract = self.chain_model()
         world, network = World(NOW), MemoryNetwork(1)
         self.requestor, self.provider = (
             Node(world, network, self.directory, self.contract, self.clock) for _ in range(2)
@@ -160,6 +195,7 @@ class TwoNodes(RuleBasedStateMachine):
                 self.provider.key.node_id,
                 agreement_id=each,
                 activities=(f"a {each}",),
+                **{"golem.com.payment.chosen-platform": self.platform},
             )
         for node in (self.requestor, self.provider):
             await node.database.open()
@@ -272,7 +308,7 @@ class TwoNodes(RuleBasedStateMachine):
     def promises_are_covered(self):
         if hasattr(self, "contract"):
             reserved = self.do(self.requestor.payments.allocations.reserved())
-            assert reserved <= BALANCE - self.contract.paid()
+            assert reserved <= BALANCE - self.do(self._left_the_account())
 
     @invariant()
     def orders_are_what_was_accepted(self):
@@ -324,6 +360,10 @@ class TwoNodes(RuleBasedStateMachine):
         for node in (self.requestor, self.provider):
             await node.database.close()
 
+    async def _left_the_account(self):
+        """As the requestor has noted it: what it has paid and not noted yet is reserved as well."""
+        return _sum(await self.requestor.database.read(order_store.payments))
+
     def _claim(self, node, index):
         """A claim; mostly one that something can still happen to."""
         claims = self.do(node.database.read(claim_store.all_of))
@@ -363,6 +403,31 @@ def _sum(records):
     return sum((each.amount for each in records), Decimal(0))
 
 
+class TwoNodesWithVouchers(TwoNodes):
+    """The same, paid by vouchers."""
+
+    chain_model = VoucherModel
+    platform = "voucher-local-tglm"
+
+    async def _left_the_account(self):
+        """While a batch is under way, what it needs is set aside and reserved as well."""
+        orders = await self.requestor.database.read(_all_orders)
+        under_way = any(each.batch_id and not each.paid for each in orders)
+        return 0 if under_way else self.contract.paid()
+
+    async def _check_end(self):
+        ordered = _sum(await self.requestor.database.read(_all_orders))
+        assert ordered <= self.contract.paid()
+        for node in (self.requestor, self.provider):
+            assert _sum(await node.database.read(order_store.payments)) == ordered
+            vouchers = await node.database.read(
+                lambda connection: voucher_store.all_of(connection, VoucherModel.domain.contract)
+            )
+            assert sum(each.cumulative for each in vouchers) == ordered
+            claims = await node.database.read(claim_store.all_of)
+            assert [each for each in claims if each.kind == INVOICE and each.state == "ACCEPTED"] == []
+
+
 TestTwoNodes = TwoNodes.TestCase
 TestTwoNodes.settings = settings(
     max_examples=60,
@@ -371,3 +436,7 @@ TestTwoNodes.settings = settings(
     suppress_health_check=list(HealthCheck),
 )
 TestTwoNodes.pytestmark = [pytest.mark.slow, pytest.mark.timeout(300), pytest.mark.usefixtures("silence")]
+
+TestTwoNodesWithVouchers = TwoNodesWithVouchers.TestCase
+TestTwoNodesWithVouchers.settings = settings(TestTwoNodes.settings, max_examples=20)
+TestTwoNodesWithVouchers.pytestmark = TestTwoNodes.pytestmark
