@@ -194,8 +194,8 @@ async def no_link_leads_a_transfer_out(ground: Ground) -> None:
 
 @behaviour
 async def memory_is_limited(ground: Ground) -> None:
-    outcome = await ground.shell("head -c 80m /dev/zero | tail -c 75m | wc -c")
-    assert outcome.stdout != f"{75 * MIB}\n"
+    outcome = await ground.shell("head -c 100m /dev/zero | tail -c 90m | wc -c")
+    assert outcome.stdout != f"{90 * MIB}\n"
     assert (await ground.run("/bin/true")).code == 0
 
 
