@@ -32,7 +32,7 @@ async def perform(command: Command, environment: Environment, captured: Captured
     environment.permitted.check(command)
     match command:
         case Deploy():
-            await environment.deploy(command.env, read_places(command.net))
+            await environment.deploy(command.env, read_places(command.net), _progress(command, emit))
         case Start():
             await environment.start()
         case Run():
@@ -59,7 +59,7 @@ async def _run(command: Run, environment: Environment, captured: Captured, emit:
         raise CommandFailed(await environment.explain(outcome, command.entry_point))
 
 
-def _progress(command: Transfer, emit: Emit) -> Progress | None:
+def _progress(command: Deploy | Transfer, emit: Emit) -> Progress | None:
     asked = command.progress
     if asked is None:
         return None

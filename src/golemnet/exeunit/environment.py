@@ -70,11 +70,13 @@ class Environment:
         self._transfers: Transfers | None = None
         self._process: Process | None = None
 
-    async def deploy(self, env: Mapping[str, str], places: Sequence[Place] = ()) -> None:
+    async def deploy(
+        self, env: Mapping[str, str], places: Sequence[Place] = (), progress: Progress | None = None
+    ) -> None:
         """Fetch the image of the agreement and mount it; ``places`` are for ``start``. Raises GolemError."""
         self._places = places
         package = _package(self._terms.task_package)
-        image = await self._images.get(package.sha3_224, package.url)
+        image = await self._images.get(package.sha3_224, package.url, progress)
         if self._terms.outbound is not None:
             image = replace(image, files={RESOLVER_FILE: RESOLVER_TEXT})
         self._volumes = Volumes(await self._driver.deploy(image, self._terms.limits, env))

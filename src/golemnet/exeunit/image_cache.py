@@ -13,6 +13,7 @@ from golemnet.exeunit.errors import CommandFailed
 from golemnet.exeunit.file_lock import locked
 from golemnet.exeunit.locations import Published, parse_location
 from golemnet.exeunit.room import keep_within, mark_used
+from golemnet.exeunit.transfers import Progress
 from golemnet.exeunit.web import Internet, chunks_of
 from golemnet.image import gvmi
 from golemnet.image.client import RegistryClient
@@ -49,31 +50,35 @@ class ImageCache:
         self._client = client
         directory.mkdir(parents=True, exist_ok=True)
 
-    async def get(self, sha3_224: str, url: str) -> Image:
+    async def get(self, sha3_224: str, url: str, progress: Progress | None = None) -> Image:
         """The image with this hash, from the cache or else from ``url`` (of a gvmi, or a ``.link`` to one).
+
+        ``progress`` is told how much of it is here; all of it in the end, wherever it was.
 
         Raises:
             CommandFailed: it cannot be fetched, has another hash, or is not an image.
         """
         path = self._directory / f"{sha3_224}.gvmi"
         if not _is_file(path):
-            await self._fetch(sha3_224, url, path)
+            await self._fetch(sha3_224, url, path, progress)
         try:
             mark_used(path)
+            if progress:
+                progress(path.stat().st_size, path.stat().st_size)
             return _read(path)
         except (NotAnImage, OSError) as error:
             raise CommandFailed(f"The image {sha3_224} cannot be used.", why=str(error)) from error
 
-    async def _fetch(self, sha3_224: str, url: str, path: Path) -> None:
+    async def _fetch(self, sha3_224: str, url: str, path: Path, progress: Progress | None) -> None:
         async with locked(path.with_suffix(".lock")):
             if _is_file(path):
                 return
             try:
                 location = parse_location(url)
                 if isinstance(location, Published):
-                    await self._fetch_published(location, sha3_224, path)
+                    await self._fetch_published(location, sha3_224, path, progress)
                 else:
-                    await self._fetch_from_web(url, sha3_224, path)
+                    await self._fetch_from_web(url, sha3_224, path, progress)
                 keep_within(self._limit_bytes, self._directory.glob("*.gvmi"))
             except (GolemError, ValueError, OSError) as error:
                 raise CommandFailed(
@@ -82,19 +87,21 @@ class ImageCache:
                     next_step="Check the image's hash, and that the registry has it.",
                 ) from error
 
-    async def _fetch_from_web(self, url: str, sha3_224: str, path: Path) -> None:
+    async def _fetch_from_web(self, url: str, sha3_224: str, path: Path, progress: Progress | None) -> None:
         address = await self._followed(url)
         async with RegistryClient(address, connector=await self._internet.connector()) as registry:
-            await registry.download(address, sha3_224, path, MAX_IMAGE_BYTES)
+            await registry.download(address, sha3_224, path, MAX_IMAGE_BYTES, progress)
 
-    async def _fetch_published(self, source: Published, sha3_224: str, path: Path) -> None:
+    async def _fetch_published(
+        self, source: Published, sha3_224: str, path: Path, progress: Progress | None
+    ) -> None:
         """From a node. Raises GolemError, ValueError, OSError; nothing is kept then."""
         if self._client is None:
             raise ValueError("there is no daemon to fetch it by")
         part = path.with_suffix(".part")
         try:
             async with self._client.gsb.read_file(source.node_id, source.file_id) as answer:
-                await _save(chunks_of(answer, source.file_id), part)
+                await _save(chunks_of(answer, source.file_id), part, progress)
             found = await asyncio.to_thread(gvmi.hash_image, part)
             if found != sha3_224:
                 raise ValueError(f"its hash is {found}")
@@ -118,7 +125,7 @@ class ImageCache:
         return lines[0]
 
 
-async def _save(content: AsyncIterator[bytes], file: Path) -> None:
+async def _save(content: AsyncIterator[bytes], file: Path, progress: Progress | None) -> None:
     size = 0
     with file.open("wb") as out:
         async for chunk in content:
@@ -126,6 +133,8 @@ async def _save(content: AsyncIterator[bytes], file: Path) -> None:
             if size > MAX_IMAGE_BYTES:
                 raise ValueError("it is too long for an image")
             await asyncio.to_thread(out.write, chunk)
+            if progress:
+                progress(size, None)
 
 
 def _read(path: Path) -> Image:

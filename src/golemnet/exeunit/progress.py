@@ -1,4 +1,4 @@
-"""Progress of a transfer as events, not more often than the script asks for. Pure but for its clock."""
+"""Progress of a transfer or an image as events, not more often than the script asks for."""
 
 from __future__ import annotations
 

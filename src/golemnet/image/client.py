@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Callable
 from hashlib import sha3_224
 from pathlib import Path
 from types import TracebackType
@@ -22,6 +23,9 @@ STALL_TIMEOUT_S = 60.0
 ATTEMPTS = 5
 CONFIG_TAIL_BYTES = 64 * 1024
 _CHUNK = 1024 * 1024
+
+Progress = Callable[[int, int | None], None]
+"""Is told bytes done, and the size if it is known."""
 _PAUSE_S = 0.5
 
 
@@ -74,7 +78,14 @@ class RegistryClient:
         except (aiohttp.ClientError, TimeoutError) as error:
             raise self._unreachable(error) from error
 
-    async def download(self, url: str, sha3: str, target: Path, max_bytes: int | None = None) -> Path:
+    async def download(
+        self,
+        url: str,
+        sha3: str,
+        target: Path,
+        max_bytes: int | None = None,
+        progress: Progress | None = None,
+    ) -> Path:
         """Fetch the image at ``url`` to ``target``, continuing what an attempt has left in ``<target>.part``.
 
         Raises:
@@ -84,7 +95,7 @@ class RegistryClient:
         part = target.with_name(target.name + ".part")
         for attempt in range(1, ATTEMPTS + 1):
             try:
-                await self._fetch(url, part, max_bytes)
+                await self._fetch(url, part, max_bytes, progress)
                 break
             except (aiohttp.ClientError, TimeoutError) as error:
                 if attempt == ATTEMPTS:
@@ -124,7 +135,7 @@ class RegistryClient:
         except (aiohttp.ClientError, TimeoutError) as error:
             raise self._unreachable(error) from error
 
-    async def _fetch(self, url: str, part: Path, max_bytes: int | None) -> None:
+    async def _fetch(self, url: str, part: Path, max_bytes: int | None, progress: Progress | None) -> None:
         have = _size(part)
         headers = {"Range": f"bytes={have}-"} if have else {}
         async with self._session.get(url, headers=headers) as answer:
@@ -134,7 +145,7 @@ class RegistryClient:
             if answer.status not in (200, 206):
                 raise UnknownImage(f"{url} answers {answer.status}.")
             with part.open("ab" if answer.status == 206 else "wb") as file:
-                await _save(answer, file, max_bytes)
+                await _save(answer, file, max_bytes, progress)
 
     async def _info(self, answer: aiohttp.ClientResponse, name: str) -> ImageInfo:
         if answer.status == 404:
@@ -173,12 +184,18 @@ def _size(part: Path) -> int:
     return part.stat().st_size if part.exists() else 0
 
 
-async def _save(answer: aiohttp.ClientResponse, file: BinaryIO, max_bytes: int | None) -> None:
+async def _save(
+    answer: aiohttp.ClientResponse, file: BinaryIO, max_bytes: int | None, progress: Progress | None
+) -> None:
+    left = answer.content_length
+    size = None if left is None else file.tell() + left
     async for chunk in answer.content.iter_chunked(_CHUNK):
         if max_bytes is not None and file.tell() + len(chunk) > max_bytes:
             file.truncate(0)
             raise RegistryError(f"The image at {answer.url} has more than {max_bytes} bytes.")
         file.write(chunk)
+        if progress:
+            progress(file.tell(), size)
 
 
 def _verify(part: Path, sha3: str) -> None:

@@ -29,6 +29,8 @@ RUNTIME_CAPABILITIES: Final = "golem.runtime.capabilities"
 # Ours: how strong the wall around a task is (hardware, container, user-container, emulated).
 RUNTIME_ISOLATION: Final = "golem.runtime.isolation"
 TRANSFER_PROTOCOLS: Final = "golem.activity.caps.transfer.protocol"
+TELLS_TRANSFER: Final = "golem.activity.caps.transfer.report-progress"
+TELLS_DEPLOY: Final = "golem.activity.caps.deploy.report-progress"
 MULTI_ACTIVITY: Final = "golem.srv.caps.multi-activity"
 TAKES_MANIFESTS: Final = "golem.srv.caps.payload-manifest"
 

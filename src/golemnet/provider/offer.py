@@ -48,6 +48,8 @@ def offer_properties(seller: Seller, preset: Preset) -> dict[str, Value]:
         names.RUNTIME_CAPABILITIES: list(seller.capabilities),
         names.RUNTIME_ISOLATION: seller.isolation,
         names.TRANSFER_PROTOCOLS: list(TRANSFERS),
+        names.TELLS_TRANSFER: True,
+        names.TELLS_DEPLOY: True,
         names.MULTI_ACTIVITY: True,
         names.TAKES_MANIFESTS: True,
         names.SCHEME: SCHEME,

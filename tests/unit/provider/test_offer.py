@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from golemnet.model.constraints import parse
 from golemnet.model.properties import flatten
 from golemnet.provider.machine import Limits, Machine, sold, this_machine
 from golemnet.provider.offer import Seller, offer_constraints, offer_properties
@@ -126,3 +127,9 @@ def test_offers_are_for_the_subnet_and_for_work_that_is_not_over():
     assert offer_constraints("demo-1", NOW) == (
         "(&(golem.srv.comp.expiration>1767225600000)(golem.node.debug.subnet=demo-1))"
     )
+
+
+@pytest.mark.parametrize("what", ["deploy", "transfer"])
+def test_a_demand_for_progress_is_met(what):
+    wanted = parse(f"(golem.activity.caps.{what}.report-progress=true)")
+    assert wanted.holds(flatten(offer_properties(SELLER, Preset("vm")))) is True
