@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,8 @@ NAME = "yapapi 0.1.5"
 
 SIX_TASKS = Path(__file__).parent / "scripts" / "six_tasks_0_1_5.py"
 WANTED = "GOLEM_TEST_BLENDER"
+RACES = 2
+RACE = "readuntil() called while another coroutine is already waiting"
 
 
 @pytest.fixture(scope="module")
@@ -31,12 +34,15 @@ def blender() -> Kept:
     return cached_image(blender_image(), cache_directory())
 
 
+@pytest.mark.timeout(300)
 @shows(NAME, "batch", "payment")
 async def test_six_tasks_on_two_providers(
     client: PythonClient, network: ClientNetwork, common: bytes, tmp_path: Path
 ) -> None:
     arguments = (network.image_hash, network.subnet)
-    ended = await client.run(tmp_path, SIX_TASKS, *arguments, environment=network.environment)
+    ended = await until_it_does_not_race(
+        lambda: client.run(tmp_path, SIX_TASKS, *arguments, environment=network.environment, timeout_s=60)
+    )
     check_output(ended, tasks=6)
     for number in range(6):
         expected = b'{"number": %d}' % number + common
@@ -59,6 +65,17 @@ async def test_the_tutorials_six_frames(
         check_picture(picture)
     assert len({picture.read_bytes() for picture in pictures}) == len(FRAMES)
     assert await check_payments(network) == 2
+
+
+async def until_it_does_not_race(run: Callable[[], Awaitable[Ended]]) -> Ended:
+    """Two workers of this client that ask ``gftp`` at the same moment break each other, and it hangs."""
+    for _ in range(RACES):
+        try:
+            return await run()
+        except TimeoutError as error:
+            if RACE not in str(error):
+                raise
+    return await run()
 
 
 def check_output(ended: Ended, *, tasks: int) -> None:

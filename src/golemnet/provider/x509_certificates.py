@@ -68,7 +68,7 @@ def signers(
         raise ValueError(f"the signature's algorithm {algorithm[:40]!r} is not supported")
     try:
         _verify(leaf, _bytes(signature), text.encode(), _HASHES[algorithm.lower()]())
-    except (InvalidSignature, UnsupportedAlgorithm) as error:
+    except (InvalidSignature, UnsupportedAlgorithm, TypeError) as error:
         raise ValueError("the signature does not fit the manifest") from error
     return [certificate_id(each) for each in chain]
 
@@ -79,9 +79,12 @@ def _bytes(text: str) -> bytes:
 
 
 def _leaf(given: Sequence[x509.Certificate]) -> x509.Certificate:
-    """The one that has issued none of the others."""
-    issuers = [each.issuer for each in given if each.issuer != each.subject]
-    leaves = [each for each in given if each.subject not in issuers]
+    """The one that has issued none of the others. Raises ValueError."""
+    try:
+        issuers = [each.issuer for each in given if each.issuer != each.subject]
+        leaves = [each for each in given if each.subject not in issuers]
+    except TypeError as error:  # the library reads names when they are asked for, and so strictly
+        raise ValueError(f"a name in a certificate makes no sense: {error}") from error
     if not leaves:
         raise ValueError("no certificate is that of the signer")
     return leaves[-1]

@@ -13,17 +13,22 @@ OWNER, NODE, OTHER = (NodeId("0x" + digit * 40) for digit in "012")
 
 
 @pytest.mark.parametrize(
-    ("asked", "mask", "gateway"),
+    ("asked", "ip", "mask", "gateway"),
     [
-        (NewNetwork(ip="192.168.0.0/24"), "255.255.255.0", "192.168.0.1"),
-        (NewNetwork(ip="192.168.0.0", mask="255.255.0.0"), "255.255.0.0", "192.168.0.1"),
-        (NewNetwork(ip="192.168.0.0"), "255.255.255.0", "192.168.0.1"),
-        (NewNetwork(ip="192.168.0.0/24", gateway="192.168.0.9"), "255.255.255.0", "192.168.0.9"),
+        (NewNetwork(ip="192.168.0.0/24"), "192.168.0.0/24", "255.255.255.0", "192.168.0.1"),
+        (NewNetwork(ip="192.168.0.0", mask="255.255.0.0"), "192.168.0.0/16", "255.255.0.0", "192.168.0.1"),
+        (NewNetwork(ip="192.168.0.0"), "192.168.0.0/24", "255.255.255.0", "192.168.0.1"),
+        (
+            NewNetwork(ip="192.168.0.0/24", gateway="192.168.0.9"),
+            "192.168.0.0/24",
+            "255.255.255.0",
+            "192.168.0.9",
+        ),
     ],
 )
-def test_a_network_is_described_in_several_ways(asked, mask, gateway):
+def test_a_network_is_described_in_several_ways(asked, ip, mask, gateway):
     made = Networks(OWNER, lambda _: None).create(asked)
-    assert (made.ip, made.mask, made.gateway) == ("192.168.0.0", mask, gateway)
+    assert (made.ip, made.mask, made.gateway) == (ip, mask, gateway)
 
 
 @pytest.mark.parametrize(

@@ -95,12 +95,9 @@ def test_colours_are_for_terminals():
 
 
 @pytest.fixture
-def sdk_log(monkeypatch):
+def sdk_log():
     log = logging.getLogger("golemnet.requestor")
     handlers, level = list(log.handlers), log.level
-    # a test before may have configured logging for all of the process
-    monkeypatch.setattr(log, "disabled", False)
-    monkeypatch.setattr(log.manager, "disable", logging.NOTSET)
     yield log
     log.handlers[:] = handlers
     log.setLevel(level)

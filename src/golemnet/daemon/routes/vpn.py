@@ -87,6 +87,7 @@ def _connection_routes(networks: PrivateNetworks) -> Table:
         return answer(networks.connections(_id(request)))
 
     async def connect_tcp(request: web.Request) -> web.StreamResponse:
+        networks.books.members(_id(request))  # what is not there comes before what is wrong
         host, port = request.match_info["ip"], _port(request.match_info["port"])
         # Refusals are HTTP answers: they come before the upgrade.
         connection = await networks.connect(_id(request), host, port)
