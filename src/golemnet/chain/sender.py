@@ -151,7 +151,7 @@ class TransactionSender:
                 return await self._finish(transaction, receipt)
             polls += 1
             if receipt is None and polls >= POLLS_BEFORE_REPAIR:
-                await self._try_repair()
+                await self._try_repair(intent)
             await asyncio.sleep(delay)
             delay = min(delay * 2, LONGEST_POLL_S)
 
@@ -162,11 +162,19 @@ class TransactionSender:
             log.warning("chain does not answer", transaction=transaction.hash, why=error.why)
             return None
 
-    async def _try_repair(self) -> None:
+    async def _try_repair(self, intent: str) -> None:
         try:
             await self.repair()
+            await self._replace_if_taken(intent)
         except ChainError as error:
             log.warning("cannot send again", sender=self.address, why=str(error))
+
+    async def _replace_if_taken(self, intent: str) -> None:
+        """Sign anew what another user of the key has pushed aside, also when later ones of ours are mined."""
+        async with self._lock:
+            transaction = await self._find(intent)
+            if await self._chain.nonce(self.address) > transaction.nonce:
+                await self._sign_anew(transaction)
 
     async def _finish(self, transaction: StoredTransaction, receipt: Receipt) -> Receipt:
         state = CONFIRMED if receipt.succeeded else REVERTED

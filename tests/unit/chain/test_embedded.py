@@ -170,6 +170,22 @@ async def test_taken_nonce_is_signed_anew_and_paid_once(payer, rpc):
     assert await payer.chain.token_balance(BOB) == 3
 
 
+async def test_taken_nonce_is_seen_behind_later_transactions_that_were_mined(payer, rpc):
+    token, transfer = payer.chain.file.token, Contract.load("token").call("transfer", BOB, 1)
+    sender, stranger = payer.sender(), Payer(payer.chain, payer.account, TransactionsInMemory()).sender()
+    await rpc.call("evm_setAutomine", False)
+    sent = await sender.send("gift", token, transfer)
+    await rpc.call("anvil_dropTransaction", sent.hash)
+    await rpc.call("evm_setAutomine", True)
+    await stranger.send("taken", token, Contract.load("token").call("transfer", CAROL, 1))
+    await sender.send("later", token, transfer)
+    await sender.wait("later", 10)
+
+    await sender.wait("gift", 10)
+
+    assert await payer.chain.token_balance(BOB) == 2
+
+
 async def test_transaction_that_its_fee_keeps_out_is_replaced_under_its_nonce(payer, rpc):
     await rpc.call("evm_setAutomine", False)
     sender = payer.sender()
