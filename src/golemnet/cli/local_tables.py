@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from golemnet.model.money import format_amount
+
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -42,7 +44,7 @@ def cells(line: Line) -> list[str]:
         str(line.memory_mb or ""),
         _short(line.node_id),
         (line.api or "").removeprefix("http://"),
-        "" if line.balance is None else f"{line.balance:.4f}".rstrip("0").rstrip("."),
+        "" if line.balance is None else format_amount(round(line.balance, 4)),
     ]
 
 
