@@ -6,6 +6,7 @@ A signature is 65 bytes ``r || s || v`` with v 0 or 1; who signed is recovered f
 from __future__ import annotations
 
 import hashlib
+from functools import lru_cache
 
 import coincurve
 from Crypto.Hash import keccak
@@ -84,7 +85,13 @@ def sha3_256(data: bytes) -> bytes:
 
 
 def _address(key: coincurve.PublicKey) -> NodeId:
-    return NodeId.from_bytes(keccak256(key.format(compressed=False)[1:])[-20:])
+    return _address_of(key.format(compressed=False))
+
+
+@lru_cache(maxsize=4096)
+def _address_of(point: bytes) -> NodeId:
+    """Most documents are of nodes of which there were others before; the hash costs a quarter of a recovery."""
+    return NodeId.from_bytes(keccak256(point[1:])[-20:])
 
 
 def _require_digest(digest: bytes) -> None:
