@@ -88,7 +88,7 @@ async def scenario(
     ground.note(network.layout)
 
 
-@pytest.mark.parametrize("victim", ["guard", "exe_unit", "container", "command"])
+@pytest.mark.parametrize("victim", ["server", "guard", "exe_unit", "container", "command"])
 async def test_a_process_of_an_activity(scenario: Scenario, victim: str) -> None:
     workplace = await scenario.middle()
     getattr(workplace, victim).kill()

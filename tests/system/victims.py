@@ -30,13 +30,15 @@ class Workplace:
 
     Attributes:
         provider: the name of its node.
-        guard: the exe-unit's process that the agent has started.
+        server: the agent's process that exe-units are forked from.
+        guard: the exe-unit's process that it has forked.
         exe_unit: the process in the cage, which does the work.
         container: the container's first process.
         command: what the task runs.
     """
 
     provider: str
+    server: psutil.Process
     guard: psutil.Process
     exe_unit: psutil.Process
     container: psutil.Process
@@ -78,12 +80,14 @@ async def gone(process: psutil.Process, timeout_s: float) -> None:
 
 def _workplaces(layout: Layout, command: str) -> Iterator[Workplace]:
     children = _children()
-    for guard in [each for family in children.values() for each in family if _provider(each, layout)]:
+    everything = [each for family in children.values() for each in family]
+    servers = [each for each in everything if _is_server(each, layout)]
+    for server, guard in [(parent, each) for parent in servers for each in children[parent.pid]]:
         inside = [each for exe_unit in children[guard.pid] for each in _below(exe_unit, children)]
         found = {each.info["name"]: each for each in inside}
         if FIRST_PROCESS in found and command in found and _is_young(found[command]):
             provider = _provider(guard, layout)
-            yield Workplace(provider, guard, inside[0], found[FIRST_PROCESS], found[command])
+            yield Workplace(provider, server, guard, inside[0], found[FIRST_PROCESS], found[command])
 
 
 def _children() -> dict[int, list[psutil.Process]]:
@@ -100,13 +104,15 @@ def _below(process: psutil.Process, children: dict[int, list[psutil.Process]]) -
         yield from _below(child, children)
 
 
-def _provider(process: psutil.Process, layout: Layout) -> str:
-    """The provider of an exe-unit's process; empty for other processes."""
+def _is_server(process: psutil.Process, layout: Layout) -> bool:
+    """Whether exe-units of this network are forked from it; they have its command line as well."""
     arguments = process.info["cmdline"] or []
-    if EXE_UNIT not in arguments:
-        return ""
-    work_dir = Path(arguments[arguments.index("--work-dir") + 1])
-    return work_dir.relative_to(layout.directory).parts[0] if layout.directory in work_dir.parents else ""
+    return EXE_UNIT in arguments and layout.directory in Path(arguments[-1]).parents
+
+
+def _provider(process: psutil.Process, layout: Layout) -> str:
+    """The provider of an exe-unit's process."""
+    return Path(process.info["cmdline"][-1]).relative_to(layout.directory).parts[0]
 
 
 def _is_young(process: psutil.Process) -> bool:

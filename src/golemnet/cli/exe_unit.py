@@ -1,7 +1,8 @@
 """``exe-unit``: runs one activity; started by the provider agent, never by hand.
 
-The heavy modules are imported late: as root the process first divides itself into a guard and a
-caged process, which works only before there are threads and costs least while it is small.
+``--serve`` starts the process that the agent has its ExeUnits forked from. The heavy modules are imported
+late: as root an ExeUnit first divides itself into a guard and a caged process, which works only before there
+are threads.
 """
 
 from __future__ import annotations
@@ -10,21 +11,43 @@ import argparse
 import os
 import signal
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+
+SERVE = "--serve"
 
 
 def main() -> None:
-    """Read the command line, enter the cage, serve the activity."""
-    arguments = _parse(sys.argv[1:])
-    _die_with_agent()
+    """Serve, or read the command line, enter the cage, run the activity."""
+    _die_with_parent()
+    if sys.argv[1:2] == [SERVE]:
+        _serve()
+    else:
+        sys.exit(_run(sys.argv[1:]))
+
+
+def _serve() -> None:
+    import golemnet.exeunit.program  # noqa: F401 (what is loaded here need not be loaded in each copy)
+    from golemnet.runtime.fork_server import serve
+
+    serve(_forked)
+
+
+def _forked(command_line: Sequence[str]) -> int:
+    _die_with_parent()
+    return _run(command_line)
+
+
+def _run(command_line: Sequence[str]) -> int:
+    arguments = _parse(command_line)
     _enter_cage()
 
     from golemnet.exeunit.program import run
 
-    sys.exit(run(arguments))
+    return run(arguments)
 
 
-def _parse(command_line: list[str]) -> argparse.Namespace:
+def _parse(command_line: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="exe-unit", description="Run one activity of a Golem provider.")
     parser.add_argument("--activity-id", required=True, help="id of the activity")
     parser.add_argument("--agreement", required=True, type=Path, help="file with the agreement as JSON")
@@ -38,7 +61,7 @@ def _parse(command_line: list[str]) -> argparse.Namespace:
     return parser.parse_args(command_line)
 
 
-def _die_with_agent() -> None:
+def _die_with_parent() -> None:
     """A provider agent that dies takes its ExeUnits with it, in good order."""
     from golemnet.runtime import kernel
 

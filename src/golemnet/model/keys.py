@@ -90,7 +90,7 @@ def _address(key: coincurve.PublicKey) -> NodeId:
 
 @lru_cache(maxsize=4096)
 def _address_of(point: bytes) -> NodeId:
-    """Most documents are of nodes of which there were others before; the hash costs a quarter of a recovery."""
+    """Kept, since most documents are of nodes of which there were others before."""
     return NodeId.from_bytes(keccak256(point[1:])[-20:])
 
 

@@ -6,14 +6,13 @@ import asyncio
 import os
 import shutil
 import signal
-import sys
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
 import structlog
 
+from golemnet.provider.unit_server import Process, Starter
 from golemnet.rest.market import Agreement
 from golemnet.runtime.clean_up import clean_up_after
 
@@ -31,22 +30,21 @@ class Workshop:
     Args:
         directory: below it a folder for each activity, the image cache and the logs.
         runtime: the driver that the self-test has chosen.
-        environment: what the process finds in its environment: the daemon and the key.
+        starter: starts their processes.
     """
 
     directory: Path
     runtime: str
-    environment: Mapping[str, str]
+    starter: Starter
 
     def log_of(self, activity_id: str) -> Path:
         """What the ExeUnit of the activity writes."""
         return self.directory / "logs" / f"{activity_id}.log"
 
-    def command(self, activity_id: str) -> list[str]:
-        """The command line of an ExeUnit."""
+    def arguments(self, activity_id: str) -> list[str]:
+        """What an ExeUnit is told."""
         return [
-            *(sys.executable, "-m", "golemnet.cli.exe_unit", "--activity-id", activity_id),
-            *("--agreement", str(self.agreement_of(activity_id))),
+            *("--activity-id", activity_id, "--agreement", str(self.agreement_of(activity_id))),
             *("--work-dir", str(self.directory / "activities" / activity_id)),
             *("--cache-dir", str(self.directory / "images"), "--runtime", self.runtime),
         ]
@@ -75,7 +73,7 @@ class ExeUnit:
     """A running ExeUnit; the process is the leader of a group of its own."""
 
     activity_id: str
-    process: asyncio.subprocess.Process
+    process: Process
     log_file: Path
     _stopping: asyncio.Task[None] | None = field(default=None, repr=False)
 
@@ -86,15 +84,7 @@ class ExeUnit:
             raise ValueError(f"{activity_id[:80]!r} is not the id of an activity")
         await asyncio.to_thread(workshop.prepare, activity_id, agreement)
         log_file = workshop.log_of(activity_id)
-        with log_file.open("ab") as out:
-            process = await asyncio.create_subprocess_exec(
-                *workshop.command(activity_id),
-                env={**os.environ, **workshop.environment},
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=out,
-                stderr=out,
-                process_group=0,
-            )
+        process = await workshop.starter.start(workshop.arguments(activity_id), log_file)
         log.info("exe-unit started", activity_id=activity_id, pid=process.pid)
         return cls(activity_id, process, log_file)
 

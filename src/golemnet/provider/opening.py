@@ -25,6 +25,7 @@ from golemnet.provider.polling import insist
 from golemnet.provider.presets import Preferences, Preset, load
 from golemnet.provider.settings import AgentSettings
 from golemnet.provider.standing import save_self_test
+from golemnet.provider.unit_server import UnitServer
 from golemnet.rest.client import DEFAULT_API_URL, Client
 from golemnet.rest.payment import Account, InitAccount
 from golemnet.runtime.self_test import SelfTest, self_test
@@ -44,16 +45,31 @@ async def run_agent(
     chosen = [preferences.preset(name) for name in presets] if presets else preferences.active_presets()
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     with _only_one(settings.lock_file):
-        async with Client.from_environment() as client:
-            agent = await _open(client, SystemClock(), settings, preferences, chosen)
+        units = UnitServer(settings.workshop, _unit_environment())
+        async with Client.from_environment() as client, units:
+            agent = await _open(client, SystemClock(), settings, preferences, chosen, units)
+            warming = asyncio.create_task(_warm(units, ready))
             try:
                 await agent.run(ready)
             except* GolemError as errors:
                 raise _first(errors) from errors
+            finally:
+                warming.cancel()
+
+
+async def _warm(units: UnitServer, ready: asyncio.Event) -> None:
+    """Nobody waits for the first unit as long as there is no offer."""
+    await ready.wait()
+    await units.warm()
 
 
 async def _open(
-    client: Client, clock: Clock, settings: AgentSettings, preferences: Preferences, presets: list[Preset]
+    client: Client,
+    clock: Clock,
+    settings: AgentSettings,
+    preferences: Preferences,
+    presets: list[Preset],
+    units: UnitServer,
 ) -> Agent:
     tested, addresses = await asyncio.gather(self_test(settings.workshop), _addresses(client, clock))
     runtime = tested.require()
@@ -61,7 +77,7 @@ async def _open(
         "self-test passed", runtime=runtime, isolation=tested.isolation, seconds=round(tested.seconds, 2)
     )
     outbound = OutboundStore(settings).policy(is_possible=INET in tested.capabilities)
-    workshop = Workshop(settings.workshop, runtime, _unit_environment())
+    workshop = Workshop(settings.workshop, runtime, units)
     seller = _seller(settings, preferences, tested, addresses, _capabilities(tested, outbound))
     save_self_test(settings.self_test_file, tested)
     return Agent(

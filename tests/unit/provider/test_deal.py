@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from plain_units import PlainStarter
 from provider_doors import EXPIRES, NOW, Daemon, agreement, cost
 
 from golemnet.provider import exe_units
@@ -29,15 +30,9 @@ NUDGE = UnitEnded("unknown", 0)
 ENDED = Over("", "Ended by the requestor: enough", terminated=True)
 
 
-class PlainWorkshop(Workshop):
-    """A workshop whose units are plain processes that wait, or end at once with a status."""
-
-    def command(self, activity_id):
-        return [
-            "/bin/sh",
-            "-c",
-            f"exit {activity_id[5:]}" if activity_id.startswith("exits") else "exec sleep 600",
-        ]
+def line_of(activity_id):
+    """Units wait, or end at once with a status."""
+    return f"exit {activity_id[5:]}" if activity_id.startswith("exits") else "exec sleep 600"
 
 
 class Work:
@@ -50,7 +45,7 @@ class Work:
         self.journal = Journal(folder / "journal.jsonl")
         self.approval = approval(signed, NOW)
         self.books = Bookkeeping(self.daemon.client, self.journal, self.clock)
-        self.workshop = PlainWorkshop(folder, "none", {})
+        self.workshop = Workshop(folder, "none", PlainStarter(line_of))
         self.deal = Deal(signed, self.clock, self.books, self.workshop)
         self.served: asyncio.Task[Over]
 

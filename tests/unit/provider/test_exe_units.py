@@ -6,6 +6,7 @@ import signal
 
 import msgspec
 import pytest
+from plain_units import PlainStarter
 from provider_doors import agreement
 
 from golemnet.provider import exe_units
@@ -15,19 +16,9 @@ from golemnet.rest.market import Agreement
 SOON_S = 5.0
 
 
-class Script(Workshop):
-    """A workshop whose units run a line of shell."""
-
-    line = "exit 0"
-
-    def command(self, activity_id):
-        return ["/bin/sh", "-c", self.line]
-
-
 def workshop(folder, line="exit 0"):
-    made = Script(folder, "crun", {"YAGNA_APPKEY": "secret"})
-    object.__setattr__(made, "line", line)
-    return made
+    """One whose units run a line of shell."""
+    return Workshop(folder, "crun", PlainStarter(lambda _: line))
 
 
 async def start(folder, line):
@@ -39,9 +30,9 @@ async def soon(function, *arguments):
     return await asyncio.wait_for(asyncio.to_thread(function, *arguments), SOON_S)
 
 
-def test_the_command_names_activity_agreement_and_runtime(tmp_path):
-    command = Workshop(tmp_path, "crun", {}).command("abc")
-    options = dict(zip(command[3::2], command[4::2], strict=True))
+def test_a_unit_is_told_activity_agreement_and_runtime(tmp_path):
+    arguments = workshop(tmp_path).arguments("abc")
+    options = dict(zip(arguments[::2], arguments[1::2], strict=True))
     assert options == {
         "--activity-id": "abc",
         "--agreement": str(tmp_path / "agreements" / "abc.json"),
@@ -51,8 +42,8 @@ def test_the_command_names_activity_agreement_and_runtime(tmp_path):
     }
 
 
-async def test_a_unit_finds_the_agreement_and_the_key(tmp_path):
-    unit = await start(tmp_path, 'test "$YAGNA_APPKEY" = secret && echo hello')
+async def test_a_unit_finds_the_agreement_and_writes_its_log(tmp_path):
+    unit = await start(tmp_path, "echo hello")
     assert await unit.wait() == 0
     assert unit.last_words() == "hello"
     written = msgspec.json.decode((tmp_path / "agreements" / "abc.json").read_bytes(), type=Agreement)
