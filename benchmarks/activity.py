@@ -1,8 +1,9 @@
 """What an activity costs on the provider's machine, below the daemon: ``python benchmarks/activity.py``.
 
 For each driver that works here: from an image in the cache to the end of the first command, one command more,
-fifty activities at once, and what five hundred in sequence leave behind. Each driver is measured in a process
-of its own, as an ExeUnit is one.
+many activities at once, and what a sequence leaves behind; ``--long`` makes it a sequence of hundreds.
+Each driver is measured in a process of its own, as an ExeUnit is one. Times of a busy machine say little, so
+the processor time of a start is shown, too.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import resource
 import subprocess
 import sys
 import tempfile
@@ -28,20 +30,22 @@ from golemnet.runtime.driver import Driver, Image, Limits
 from golemnet.runtime.errors import NoRuntime
 from golemnet.runtime.selection import AS_ROOT, AS_USER, make_driver
 
-STARTS = 20
-COMMANDS = 100
+STARTS = 15
+COMMANDS = 50
 AT_ONCE = 50
-IN_SEQUENCE, WARM = 500, 100
+LONG = "--long"
+IN_SEQUENCE, IN_LONG_SEQUENCE = 40, 400
 TIMEOUT_S = 600
 LIMITS = Limits(memory_bytes=64 << 20, storage_bytes=64 << 20, cpu_cores=1.0, processes=64)
-COLD, COMMAND, MANY, LEFT, GROWTH = (
+COLD, COST, COMMAND, MANY, LEFT, GROWTH = (
     "cold start to the end of the first command",
+    "processor time of a start and its end",
     "one command",
-    "50 at once",
+    f"{AT_ONCE} at once",
     "left open",
-    "growth of memory over 400 more in sequence",
+    "growth of memory in sequence",
 )
-UNITS = {COLD: "ms", COMMAND: "ms", MANY: "s", LEFT: "files", GROWTH: "MiB"}
+UNITS = {COLD: "ms", COST: "ms", COMMAND: "ms", MANY: "s", LEFT: "files", GROWTH: "MiB"}
 # The most that the project promises, by driver.
 LIMITS_OF = {
     "crun": {COLD: 80.0, COMMAND: 10.0, LEFT: 0.0, GROWTH: 2.0},
@@ -52,21 +56,22 @@ LIMITS_OF = {
 
 def main() -> None:
     """Measure what works here, and print."""
-    if len(sys.argv) > 1:
-        measure_here(sys.argv[1], Path(sys.argv[2]))
+    if len(sys.argv) > 3:
+        measure_here(sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]))
         return
+    in_sequence = IN_LONG_SEQUENCE if LONG in sys.argv else IN_SEQUENCE
     image = cached_image(small_image(), cache_directory()).image
     drivers = (*AS_ROOT, *AS_USER) if os.geteuid() == 0 else AS_USER
-    measured = {name: figures for name in drivers if (figures := measure(name, image))}
+    measured = {name: figures for name in drivers if (figures := measure(name, image, in_sequence))}
     finish(
         {f"{name}: {what}": promise(name, what) for name in measured for what in UNITS},
         {f"{name}: {what}": figure for name, figures in measured.items() for what, figure in figures.items()},
     )
 
 
-def measure(driver: str, image: Path) -> dict[str, float] | None:
+def measure(driver: str, image: Path, in_sequence: int) -> dict[str, float] | None:
     """The figures of a driver, by what they are; None if it does not work here."""
-    command = [sys.executable, __file__, driver, str(image)]
+    command = [sys.executable, __file__, driver, str(image), str(in_sequence)]
     done = subprocess.run(command, stdout=subprocess.PIPE, timeout=TIMEOUT_S, check=False)
     return json.loads(done.stdout) if done.returncode == 0 else None
 
@@ -77,31 +82,34 @@ def promise(driver: str, what: str) -> Promise:
     return shown(UNITS[what]) if limit is None else at_most(limit, UNITS[what])
 
 
-def measure_here(driver: str, image: Path) -> None:
+def measure_here(driver: str, image: Path, in_sequence: int) -> None:
     """Measure in this process, which goes into a cage; print JSON."""
     if driver in AS_ROOT:
         cage.enter()
     with tempfile.TemporaryDirectory(prefix="golem-bench-") as folder:
         try:
-            figures = asyncio.run(_figures(driver, image, Path(folder)))
+            figures = asyncio.run(_figures(driver, image, Path(folder), in_sequence))
         except NoRuntime as error:
             print(error, file=sys.stderr)
             sys.exit(2)
     print(json.dumps(figures))
 
 
-async def _figures(driver: str, path: Path, folder: Path) -> dict[str, float]:
+async def _figures(driver: str, path: Path, folder: Path, in_sequence: int) -> dict[str, float]:
     image = Image(path, volumes=["/golem/work"])
     await _cold_start(driver, image, folder / "warm")
-    before = _open_files()
+    before, processor_before = _open_files(), _processor_s()
     colds = [await _cold_start(driver, image, folder / f"cold-{number}") for number in range(STARTS)]
+    processor = _processor_s() - processor_before
     commands = await _commands(driver, image, folder / "commands")
     started = time.monotonic()
     await asyncio.gather(*(_cold_start(driver, image, folder / f"many-{n}") for n in range(AT_ONCE)))
     many = time.monotonic() - started
-    growth = await _growth(driver, image, folder)
+    # what came before has warmed the process up
+    growth = await _growth(driver, image, folder, in_sequence)
     return {
         COLD: median(colds) * 1000,
+        COST: processor / STARTS * 1000,
         COMMAND: median(commands) * 1000,
         MANY: many,
         LEFT: float(_open_files() - before + len(list(folder.iterdir()))),
@@ -132,14 +140,12 @@ async def _commands(driver: str, image: Image, folder: Path) -> list[float]:
         await environment.stop()
 
 
-async def _growth(driver: str, image: Image, folder: Path) -> float:
-    """MiB of memory that this process takes more, after it has become warm."""
-    resident = []
-    for number in range(IN_SEQUENCE):
-        if number == WARM:
-            resident.append(_resident_mib())
+async def _growth(driver: str, image: Image, folder: Path, in_sequence: int) -> float:
+    """MiB of memory that this process takes more after that many activities."""
+    before = _resident_mib()
+    for number in range(in_sequence):
         await _cold_start(driver, image, folder / f"next-{number}")
-    return _resident_mib() - resident[0]
+    return _resident_mib() - before
 
 
 async def _run(environment: Driver) -> float:
@@ -154,6 +160,12 @@ async def _run(environment: Driver) -> float:
 def _resident_mib() -> float:
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / 1024**2
+
+
+def _processor_s() -> float:
+    """Of this process and of those that it has waited for."""
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(each.ru_utime + each.ru_stime for each in used)
 
 
 def _open_files() -> int:
