@@ -1,4 +1,4 @@
-"""Deposits that others fund: what a spender may pay from one, once for each batch, and how it is closed."""
+"""Deposits that others fund: made and extended by the funder, paid from by the spender, ended by either."""
 
 from __future__ import annotations
 
@@ -9,22 +9,44 @@ import msgspec
 from golemnet.chain.batch import Payout, approve
 from golemnet.chain.contract import Contract
 from golemnet.chain.errors import NoChain
-from golemnet.chain.ethereum import Ethereum, Receipt
+from golemnet.chain.ethereum import Ethereum, Log, Receipt
 from golemnet.chain.mined import mined
 from golemnet.chain.sender import TransactionSender
 from golemnet.model.keys import keccak256
 
 FEE_UNITS = 10_000
+NOBODY = "0x" + "00" * 20
 _AMOUNT_BITS = 96
 
 
 class Deposit(msgspec.Struct, frozen=True):
-    """A deposit as the chain knows it: ``amount`` wei are left; ``valid_to`` is in Unix seconds."""
+    """A deposit as the chain knows it: ``amount`` wei are left; ``valid_to`` is in Unix seconds.
+
+    One that is closed has the zero address as spender; one that never was has no validity either.
+    """
 
     spender: str
     amount: int
     fee: int
     valid_to: int
+
+    @property
+    def is_made(self) -> bool:
+        """Whether there is or was such a deposit."""
+        return self.valid_to > 0
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether everything in it was given back."""
+        return self.is_made and self.spender == NOBODY
+
+
+class DepositEvent(msgspec.Struct, frozen=True):
+    """What has happened to a deposit; ``returned`` wei came back to its funder when it was closed."""
+
+    name: str
+    transaction_hash: str
+    returned: int = 0
 
 
 class DepositContract:
@@ -42,18 +64,57 @@ class DepositContract:
             raise NoChain(f"The chain at {self._chain.file.rpc_url} has no contract for deposits.")
         return self._chain.file.deposits.lower()
 
+    async def check(self) -> None:
+        """Raise ``NoChain`` unless the contract is on the chain."""
+        if not await self._chain.has_code(self.address):
+            raise NoChain(f"The chain at {self._chain.file.rpc_url} has no contract at {self.address}.")
+
     async def get(self, deposit_id: int) -> Deposit:
-        """The deposit; one that is closed, or never was, has the zero address as spender."""
+        """The deposit as it is now."""
         return Deposit(*await self._chain.ask(self.address, self._contract, "getDeposit", deposit_id))
 
     async def create(
         self, nonce: int, spender: str, amount: int, fee: int, valid_to: int, timeout_s: float
     ) -> int:
-        """Set tokens of this account aside for ``spender``; the id of the deposit."""
+        """Set tokens of this account aside for ``spender``, once for each ``nonce``; the deposit's id."""
         await approve(self._chain, self._sender, self.address, amount + fee, timeout_s)
         data = self._contract.call("createDeposit", nonce, spender, amount, fee, 0, valid_to)
         await self._send(f"create deposit {nonce}", data, timeout_s)
         return deposit_id(self._sender.address, nonce)
+
+    async def extend(self, nonce: int, additional: int, valid_to: int, timeout_s: float) -> None:
+        """Add to a deposit of this account and let it last longer; one extension at a time."""
+        if additional:
+            await approve(self._chain, self._sender, self.address, additional, timeout_s)
+        data = self._contract.call("extendDeposit", nonce, additional, valid_to)
+        before = await self._logs("DepositExtended", deposit_id(self._sender.address, nonce))
+        await self._send(f"extend deposit {nonce}, number {len(before)}", data, timeout_s)
+
+    async def terminate(self, nonce: int, timeout_s: float) -> None:
+        """Take back what is left in a deposit of this account whose validity is over."""
+        await self._send(
+            f"terminate deposit {nonce}", self._contract.call("terminateDeposit", nonce), timeout_s
+        )
+
+    async def known(self) -> dict[int, str]:
+        """The spender of each deposit that this account has made or may spend from, the oldest first."""
+        logs = await self._chain.logs(self.address, [self._contract.topic("DepositCreated")])
+        events = [self._contract.event("DepositCreated", each.topics, each.data) for each in logs]
+        mine = self._sender.address
+        return {
+            each["id"]: each["spender"].lower()
+            for each in events
+            if each is not None and mine in (funder_of(each["id"]), each["spender"].lower())
+        }
+
+    async def history(self, deposit: int) -> list[DepositEvent]:
+        """When it was made, extended and closed, by the transactions that did it."""
+        found: list[DepositEvent] = []
+        for name in ("DepositCreated", "DepositExtended", "DepositClosed"):
+            for log in await self._logs(name, deposit):
+                fields = self._contract.event(name, log.topics, log.data) or {}
+                found.append(DepositEvent(name, log.transaction_hash, fields.get("returned", 0)))
+        return found
 
     async def pay_once(
         self, deposit: int, batch_id: str, payouts: Sequence[Payout], timeout_s: float
@@ -74,6 +135,11 @@ class DepositContract:
             data = self._contract.call("closeDeposit", deposit)
             await self._send(f"close deposit {deposit:x}", data, timeout_s)
 
+    async def _logs(self, event: str, deposit: int) -> list[Log]:
+        return await self._chain.logs(
+            self.address, [self._contract.topic(event), deposit.to_bytes(32, "big")]
+        )
+
     async def _send(self, intent: str, data: bytes, timeout_s: float) -> Receipt:
         await self._sender.send(intent, self.address, data)
         return await self._sender.wait(intent, timeout_s)
@@ -82,6 +148,16 @@ class DepositContract:
 def deposit_id(funder: str, nonce: int) -> int:
     """The id of the deposit number ``nonce`` of ``funder``."""
     return int(funder, 16) << _AMOUNT_BITS | nonce
+
+
+def funder_of(deposit: int) -> str:
+    """Who has made the deposit with this id, and gets back what is left."""
+    return f"0x{deposit >> _AMOUNT_BITS:040x}"
+
+
+def nonce_of(deposit: int) -> int:
+    """The funder's number of the deposit with this id."""
+    return deposit & (1 << _AMOUNT_BITS) - 1
 
 
 def _packed(payout: Payout) -> bytes:

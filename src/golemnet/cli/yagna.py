@@ -27,10 +27,9 @@ def launch(
 ) -> None:
     """Run a command.
 
-    Parameters
-    ----------
-    datadir: the node's data directory (YAGNA_DATADIR; default ~/.local/share/yagna).
-    json: print JSON for programs.
+    Args:
+        datadir: the node's data directory (YAGNA_DATADIR; default ~/.local/share/yagna).
+        json: print JSON for programs.
     """
     command, bound, ignored = app.parse_args(tokens)
     given = {"context": Context(datadir, json)} if "context" in ignored else {}

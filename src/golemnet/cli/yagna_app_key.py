@@ -17,9 +17,8 @@ app = App(name="app-key", help="Manage application keys.")
 async def create(name: str, *, limit: Decimal | None = None, context: Given) -> None:
     """Print a new application key called NAME, or the one that has this name.
 
-    Parameters
-    ----------
-    limit: the most GLM that programs with this key may spend in all.
+    Args:
+        limit: the most GLM that programs with this key may spend in all.
     """
     async with context.client() as client:
         made = await client.identity.create_app_key(NewAppKey(name=name, spending_limit=limit))

@@ -46,10 +46,9 @@ async def list_(*, context: Given) -> None:
 def export(file: Path, *, passphrase_file: Path | None = None, context: Given) -> None:
     """Write the node's key to FILE, encrypted as wallets do (keystore v3) with a passphrase of its own.
 
-    Parameters
-    ----------
-    file: must not exist yet.
-    passphrase_file: a file with the passphrase for FILE; asked for on the terminal if it is not given.
+    Args:
+        file: must not exist yet.
+        passphrase_file: a file with the passphrase for FILE; asked for on the terminal if it is not given.
     """
     from golemnet.daemon.identity.keystore import export_key
     from golemnet.daemon.identity.opening import key_store
@@ -64,10 +63,9 @@ def export(file: Path, *, passphrase_file: Path | None = None, context: Given) -
 def import_(file: Path, *, passphrase_file: Path | None = None, context: Given) -> None:
     """Make the key in FILE (keystore v3) the node's own; before its first start.
 
-    Parameters
-    ----------
-    file: as `yagna id export` or a wallet has written it.
-    passphrase_file: a file with the passphrase of FILE; asked for on the terminal if it is not given.
+    Args:
+        file: as `yagna id export` or a wallet has written it.
+        passphrase_file: a file with the passphrase of FILE; asked for on the terminal if it is not given.
     """
     from golemnet.daemon.identity.keystore import import_key
     from golemnet.daemon.identity.opening import key_store

@@ -6,12 +6,11 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
-from golemnet.cli import yagna_payment_books
+from golemnet.cli import yagna_payment_books, yagna_payment_deposit
 from golemnet.cli.context import Given
 from golemnet.cli.output import show_json, show_rows
 from golemnet.cli.payment_tables import status_fields, status_rows
-from golemnet.errors import GolemError
-from golemnet.rest.client import Client
+from golemnet.cli.platforms import platform_of
 from golemnet.rest.payment import Account, InitAccount
 
 ACCOUNT_COLUMNS = ["address", "driver", "network", "token", "send", "recv"]
@@ -21,6 +20,7 @@ driver = App(name="driver", help="Show payment drivers.")
 accounts = App(name="accounts", help="Show payment accounts.")
 app.command(driver)
 app.command(accounts)
+app.command(yagna_payment_deposit.app)
 app.command(yagna_payment_books.invoice)
 app.command(yagna_payment_books.ledger)
 app.command(yagna_payment_books.verify)
@@ -39,17 +39,16 @@ async def init(
 ) -> None:
     """Prepare the account for paying, being paid, or both (the default); asks the faucet where one is.
 
-    Parameters
-    ----------
-    sender: prepare for paying.
-    receiver: prepare for being paid.
-    account: an address; the node's own is the default.
-    network: a payment network; see `yagna payment driver list`.
-    driver: the payment driver.
+    Args:
+        sender: prepare for paying.
+        receiver: prepare for being paid.
+        account: an address; the node's own is the default.
+        network: a payment network; see `yagna payment driver list`.
+        driver: the payment driver.
     """
     both = sender == receiver
     async with context.client() as client:
-        platform = await _platform(client, driver, network)
+        platform = await platform_of(client, driver, network)
         wanted = InitAccount(
             address=account, platform=platform, sender=sender or both, receiver=receiver or both
         )
@@ -63,7 +62,7 @@ async def fund(
 ) -> None:
     """Ask the faucet of a test network for tokens and gas."""
     async with context.client() as client:
-        platform = await _platform(client, driver, network)
+        platform = await platform_of(client, driver, network)
         funded = await client.payment.fund(InitAccount(address=account, platform=platform))
     show_rows(status_rows(funded), as_json=context.as_json)
 
@@ -74,7 +73,7 @@ async def status(
 ) -> None:
     """Show balance, reservations, and what was and is to be paid."""
     async with context.client() as client:
-        platform = await _platform(client, driver, network)
+        platform = await platform_of(client, driver, network)
         entries = await client.payment.status(account, platform)
     if context.as_json:
         fields = [status_fields(entry) for entry in entries]
@@ -127,18 +126,3 @@ async def list_accounts(*, context: Given) -> None:
 def _account(account: Account) -> dict[str, str | bool]:
     place = {"address": account.address, "driver": account.driver, "network": account.network}
     return {**place, "token": account.token, "send": account.send, "recv": account.receive}
-
-
-async def _platform(client: Client, driver: str, network: str | None) -> str | None:
-    """The name of the platform on ``network``; None (the daemon's default) if nothing was named."""
-    if network is None and driver == "erc20":
-        return None
-    known = await client.payment.get_drivers()
-    found = [each.platform for each in known if each.driver == driver and network in (None, each.network)]
-    if not found:
-        raise GolemError(
-            f"There is no payment network {network or ''!r} for the driver {driver!r}.",
-            why=f"This daemon knows {', '.join(each.platform for each in known) or 'none'}.",
-            next_step="See `yagna payment driver list`.",
-        )
-    return found[0]

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import csv
-import re
 import sys
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Annotated, Any
 
@@ -14,6 +13,7 @@ import msgspec
 from cyclopts import App, Parameter
 
 from golemnet.cli.context import Given
+from golemnet.cli.moments import parse_duration
 from golemnet.cli.output import show_json, show_one, show_rows
 from golemnet.errors import GolemError
 from golemnet.rest.payment import Invoice, LedgerEntry, Withdrawal
@@ -21,7 +21,6 @@ from golemnet.rest.payment import Invoice, LedgerEntry, Withdrawal
 STAGES = ("issued", "received", "accepted", "rejected", "failed", "settled", "cancelled")
 LEDGER_COLUMNS = list(LedgerEntry.__struct_fields__)
 FINDING_COLUMNS = ["kind", "about", "amount", "what"]
-_UNITS_S = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400}
 
 invoice = App(name="invoice", help="Show invoices.")
 
@@ -31,9 +30,8 @@ async def ledger(
 ) -> None:
     """Print the books: every accepted claim and every payment, in double entry.
 
-    Parameters
-    ----------
-    as_csv: print comma-separated values.
+    Args:
+        as_csv: print comma-separated values.
     """
     async with context.client() as client:
         entries = await client.payment.ledger()
@@ -63,11 +61,10 @@ async def exit_(
     With `--driver voucher`: turn vouchers into tokens of the account, and take back deposits; these need a
     notice first, so call it again when it is over.
 
-    Parameters
-    ----------
-    to: the address that gets the tokens.
-    amount: how many GLM.
-    driver: the payment driver: erc20 or voucher.
+    Args:
+        to: the address that gets the tokens.
+        amount: how many GLM.
+        driver: the payment driver: erc20 or voucher.
     """
     if driver == "voucher":
         async with context.client() as client:
@@ -85,11 +82,10 @@ async def exit_(
 async def invoice_status(*, last: str | None = None, context: Given) -> None:
     """Sum up invoices by their state, as requestor and as provider.
 
-    Parameters
-    ----------
-    last: only those of this time until now: 30min, 24h, 7d.
+    Args:
+        last: only those of this time until now: 30min, 24h, 7d.
     """
-    after = None if last is None else datetime.now(UTC) - _duration(last)
+    after = None if last is None else datetime.now(UTC) - parse_duration(last)
     async with context.client() as client:
         invoices = await client.payment.get_invoices(after=after)
         own = (await client.identity.me()).identity
@@ -119,13 +115,6 @@ def _stats(invoices: Iterable[Invoice]) -> dict[str, dict[str, Any]]:
         }
         for stage, found in stages.items()
     }
-
-
-def _duration(text: str) -> timedelta:
-    found = re.fullmatch(r"(\d{1,6}) ?(s|m|min|h|d)", text.strip())
-    if found is None:
-        raise GolemError(f"{text[:40]!r} is no duration.", next_step="Write 30min, 24h or 7d.")
-    return timedelta(seconds=int(found[1]) * _UNITS_S[found[2]])
 
 
 def _print_csv(rows: Sequence[dict[str, Any]]) -> None:

@@ -38,20 +38,19 @@ def run(
 
     What is not given comes from the environment, then from .env in the working directory.
 
-    Parameters
-    ----------
-    api_url: where the REST API listens (YAGNA_API_URL).
-    net_bind: UDP address of the node-to-node network (GOLEM_NET_BIND).
-    net_bootstrap: nodes to join by, separated by commas (GOLEM_NET_BOOTSTRAP).
-    net_relays: relays to be reached by, separated by commas (GOLEM_NET_RELAYS).
-    net_lan: whether nodes of one LAN find each other (GOLEM_NET_LAN).
-    chain_file: description of the Ethereum chain (GOLEM_CHAIN_FILE).
-    database_url: another database than SQLite in the data directory (YAGNA_DATABASE_URL).
-    key_passphrase_file: a file with the passphrase of the stored key (YAGNA_KEY_PASSPHRASE_FILE).
-    ask_passphrase: ask for that passphrase on the terminal; it is written nowhere.
-    api_allow_origin: web origins that may use the API, separated by commas (YAGNA_API_ALLOW_ORIGIN).
-    log_level: debug, info, warning or error (YAGNA_LOG_LEVEL).
-    log_json: write each log line as JSON (YAGNA_LOG_JSON).
+    Args:
+        api_url: where the REST API listens (YAGNA_API_URL).
+        net_bind: UDP address of the node-to-node network (GOLEM_NET_BIND).
+        net_bootstrap: nodes to join by, separated by commas (GOLEM_NET_BOOTSTRAP).
+        net_relays: relays to be reached by, separated by commas (GOLEM_NET_RELAYS).
+        net_lan: whether nodes of one LAN find each other (GOLEM_NET_LAN).
+        chain_file: description of the Ethereum chain (GOLEM_CHAIN_FILE).
+        database_url: another database than SQLite in the data directory (YAGNA_DATABASE_URL).
+        key_passphrase_file: a file with the passphrase of the stored key (YAGNA_KEY_PASSPHRASE_FILE).
+        ask_passphrase: ask for that passphrase on the terminal; it is written nowhere.
+        api_allow_origin: web origins that may use the API, separated by commas (YAGNA_API_ALLOW_ORIGIN).
+        log_level: debug, info, warning or error (YAGNA_LOG_LEVEL).
+        log_json: write each log line as JSON (YAGNA_LOG_JSON).
     """
     from golemnet.daemon.settings import load_settings
 

@@ -19,6 +19,7 @@ from golemnet.daemon.market.service import Market
 from golemnet.daemon.parts import Part, run_parts
 from golemnet.daemon.payment.service import Payments
 from golemnet.daemon.routes import activity as activity_routes
+from golemnet.daemon.routes import deposits as deposit_routes
 from golemnet.daemon.routes import gsb as gsb_routes
 from golemnet.daemon.routes import identity as identity_routes
 from golemnet.daemon.routes import market as market_routes
@@ -144,6 +145,7 @@ class Node:
             *market_routes.routes(self.market),
             *activity_routes.routes(self.activities),
             *payment_routes.routes(self.payments),
+            *deposit_routes.routes(self.payments),
             *gsb_routes.routes(self.services),
             *net_routes.routes(self.network, self.settings.net_bootstrap),
             *metrics_routes.routes(self.network),

@@ -10,6 +10,7 @@ import aiohttp
 
 from golemnet.errors import GolemError
 from golemnet.rest.activity_client import ActivityClient
+from golemnet.rest.deposits_client import DepositsClient
 from golemnet.rest.errors import KEY_HINT
 from golemnet.rest.gsb_client import GsbClient
 from golemnet.rest.identity_client import IdentityClient
@@ -68,6 +69,7 @@ class Client:
         self.market = MarketClient(transport)
         self.activity = ActivityClient(transport)
         self.payment = PaymentClient(transport)
+        self.deposits = DepositsClient(transport)
         self.identity = IdentityClient(transport)
         self.gsb = GsbClient(transport)
         self.vpn = VpnClient(transport)

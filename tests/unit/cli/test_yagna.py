@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import pty
+import re
 import select
 import signal
 import stat
@@ -201,3 +202,14 @@ def test_nonsense_about_money_is_refused(node: Node, run: Run):
     assert (status, err.splitlines()[0]) == (1, "error: 'soon' is no duration.")
     status, _, err = run("payment", "exit", "nobody", *there)
     assert (status, err.splitlines()[0]) == (1, "error: 'nobody' is no address.")
+
+
+@pytest.mark.parametrize(
+    "command", ["payment init", "payment deposit create", "app-key create", "service run"]
+)
+def test_help_says_what_each_option_is(run: Run, command: str):
+    _, out, _ = run(*command.split(), "--help")
+    options = re.split(r"\n│ [* ] +(?=-)|\n│ (?=-)", out)[1:]
+    bare = [each for each in options if not re.search(r"[a-z]{2,} [a-z]{2,}", each.replace("│", " "))]
+    assert len(options) > 2
+    assert bare == []

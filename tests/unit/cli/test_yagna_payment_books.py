@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from decimal import Decimal
 
 import msgspec
 import pytest
 
-from golemnet.cli.yagna_payment_books import _duration, _print_csv, _stats
-from golemnet.errors import GolemError
+from golemnet.cli.yagna_payment_books import _print_csv, _stats
 from golemnet.rest.payment import Invoice, LedgerEntry
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -37,13 +36,6 @@ def test_invoices_are_summed_by_state():
     assert stats["settled"] == {"totalAmount": Decimal("0.3"), "agreementsCount": 2}
     assert stats["rejected"] == {"totalAmount": Decimal("0.1"), "agreementsCount": 1}
     assert stats["accepted"]["agreementsCount"] == 0
-
-
-def test_durations():
-    assert _duration("30min") == _duration("30m") == timedelta(minutes=30)
-    assert _duration("1d") == timedelta(days=1)
-    with pytest.raises(GolemError):
-        _duration("1 month")
 
 
 def test_a_line_of_the_ledger(capsys: pytest.CaptureFixture[str]):

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 import msgspec
 from sqlalchemy import Connection
 
+from golemnet.chain.errors import Reverted, WouldRevert
 from golemnet.clock import Clock
 from golemnet.daemon.payment import allocation_store
 from golemnet.daemon.payment.deposits import Deposits
@@ -26,6 +28,7 @@ from golemnet.rest.payment import AllocationUpdate, Decoration, MarketDecoration
 from golemnet.rest.wire import utc
 
 PROTOCOL_VERSION = "3"
+LONGEST_HOLD = timedelta(minutes=15)
 _TRIES = 5
 
 
@@ -129,6 +132,28 @@ class Allocations:
                 self._tidings.close_deposit(connection, allocation.deposit_id)
 
         await self._database.write(write)
+
+    async def end_hold(self, purpose: str) -> None:
+        """Give back what an attempt that was interrupted still holds."""
+        for each in await self.all():
+            if each.app_key == purpose:
+                await self.release(each.id)
+
+    @asynccontextmanager
+    async def holding(self, amount: Decimal, purpose: str) -> AsyncGenerator[None, None]:
+        """Reserve, like ``create``, what leaves the account otherwise than for claims, while it does.
+
+        If it is not known whether it has left, it stays reserved for a while, or until ``end_hold``.
+        """
+        await self.end_hold(purpose)
+        new = NewAllocation(total_amount=amount, timeout=self._clock.now() + LONGEST_HOLD)
+        held = await self.create(new, Spender(name=purpose))
+        try:
+            yield
+        except (WouldRevert, Reverted):
+            await self.release(held.id)
+            raise
+        await self.release(held.id)
 
     async def reserved(self) -> Decimal:
         """What of the balance is promised."""

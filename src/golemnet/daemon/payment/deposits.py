@@ -13,16 +13,15 @@ from sqlalchemy import Connection
 from golemnet.chain import deposits as chain_deposits
 from golemnet.clock import Clock
 from golemnet.daemon.payment import allocation_store, order_store
+from golemnet.daemon.payment.parsing import parse_deposit_id
 from golemnet.daemon.payment.store import AllocationRecord
 from golemnet.daemon.payment.terms import NO_ADDRESS
 from golemnet.daemon.payment.tidings import Tidings
 from golemnet.daemon.payment.wallet import CONFIRM_TIMEOUT_S, Wallet
 from golemnet.database.database import Database
 from golemnet.model.money import from_wei
-from golemnet.rest.errors import BadRequest, Conflict
+from golemnet.rest.errors import BadRequest, Conflict, Forbidden
 from golemnet.rest.payment import Deposit
-
-_MOST_ID = 2**256
 
 
 class Deposits:
@@ -41,7 +40,7 @@ class Deposits:
             BadRequest: another contract, no such deposit of ours, too little in it, or not valid for so long,
                 or not as the ``validate`` of the request says.
         """
-        id_ = _id(wanted.id)
+        id_ = parse_deposit_id(wanted.id)
         if wanted.contract.lower() != self._wallet.deposits().address:
             raise BadRequest(
                 f"{wanted.contract[:60]!r} is not the contract for deposits.",
@@ -90,6 +89,31 @@ class Deposits:
             raise Conflict("The deposit is closed when its payments are made.", deposit_id=deposit_id)
         await self._wallet.deposits().close(int(deposit_id, 16), CONFIRM_TIMEOUT_S)
 
+    async def give_back(self, deposit: int) -> None:
+        """Close a deposit now that nothing draws from; nothing happens if it is closed.
+
+        Raises:
+            Forbidden: it is for another node.
+            Conflict: an allocation draws from it, or not everything is paid.
+        """
+        found = await self._wallet.deposits().get(deposit)
+        if found.is_closed:
+            return
+        if found.spender != self._wallet.address:
+            raise Forbidden(
+                f"Only its spender, {found.spender}, can close the deposit.",
+                next_step="Its funder can terminate it when its validity is over.",
+            )
+        now = self._clock.now()
+        drawing = await self._database.read(
+            lambda connection: allocation_store.of_deposit(connection, hex(deposit))
+        )
+        if any(each.is_open(now) for each in drawing):
+            raise Conflict(
+                "An allocation draws from the deposit.", next_step="Release it: the deposit is closed then."
+            )
+        await self.close(hex(deposit), b"")
+
     async def close_expired(self) -> None:
         """Release the allocations with a deposit whose time is over, so that the deposits are closed."""
         now = self._clock.now()
@@ -103,16 +127,6 @@ class Deposits:
 
 
 _LATEST = int(datetime(9999, 1, 1, tzinfo=UTC).timestamp())
-
-
-def _id(text: str) -> int:
-    try:
-        number = int(text, 16) if text.lower().startswith("0x") else int(text)
-    except ValueError as error:
-        raise BadRequest(f"{text[:80]!r} is no id of a deposit.") from error
-    if not 0 <= number < _MOST_ID:
-        raise BadRequest(f"{text[:80]!r} is no id of a deposit.")
-    return number
 
 
 def _check_values(wanted: Mapping[str, Any], found: chain_deposits.Deposit) -> None:

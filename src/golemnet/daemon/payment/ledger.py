@@ -2,7 +2,8 @@
 
 Accounts: ``computation`` (what was bought), ``work`` (what was sold), ``owed:<node>``, ``due:<node>``,
 ``account:<platform>`` for the tokens on the chain, or for vouchers and the deposits behind them, and
-``deposit:<id>`` for money of others. Every entry moves an amount from its credit to its debit.
+``deposit:<id>`` for money that one node has set aside and another one spends. Every entry moves an amount
+from its credit to its debit.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from golemnet.daemon.payment import amounts, claim_store, order_store, voucher_s
 from golemnet.daemon.payment.platforms import DEFAULT_PLATFORM
 from golemnet.daemon.payment.states import State
 from golemnet.daemon.payment.store import INVOICE, PROVIDER, REQUESTOR, Claim, Order, Part, PaymentRecord
-from golemnet.daemon.payment.voucher_store import DEPOSIT, Movement
+from golemnet.daemon.payment.voucher_store import DEPOSIT, FUNDING, REFUND, Movement
 from golemnet.model.money import add_up
 from golemnet.rest.payment import LedgerEntry
 
@@ -121,9 +122,11 @@ def _claimed(claim: Claim, amount: Decimal, debit: str, credit: str) -> LedgerEn
 
 
 def _between_accounts(movement: Movement) -> LedgerEntry:
-    """Tokens that went from the account to the contract for vouchers, or back."""
-    tokens, vouchers = f"account:{DEFAULT_PLATFORM}", f"account:{movement.platform}"
-    debit, credit = (vouchers, tokens) if movement.kind == DEPOSIT else (tokens, vouchers)
+    """Tokens that went from the account to the contract for vouchers, or into a deposit, or came back."""
+    is_funded = movement.kind in (FUNDING, REFUND)
+    other = f"deposit:{movement.counterpart}" if is_funded else f"account:{movement.platform}"
+    tokens = f"account:{DEFAULT_PLATFORM}"
+    debit, credit = (other, tokens) if movement.kind in (DEPOSIT, FUNDING) else (tokens, other)
     return LedgerEntry(
         date=movement.timestamp,
         debit=debit,

@@ -85,7 +85,12 @@ class Reconciling:
 
     def _stranger(self, hash_: str, transfer: TokenTransfer) -> Finding:
         amount = from_wei(transfer.amount)
-        if transfer.receiver == self._wallet.address:
+        deposits = (self._wallet.chain().file.deposits or "").lower()
+        if transfer.receiver == deposits:
+            what = f"{amount:f} went into a deposit for others."
+        elif transfer.sender == deposits:
+            what = f"{amount:f} came from a deposit: its rest to the funder, or its fee to the spender."
+        elif transfer.receiver == self._wallet.address:
             source = "the faucet" if transfer.sender == NO_ADDRESS else transfer.sender
             what = f"{amount:f} came from {source}, for no claim."
         else:

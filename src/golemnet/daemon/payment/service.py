@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -25,15 +26,19 @@ from golemnet.daemon.payment.allocations import Allocations
 from golemnet.daemon.payment.claims_issued import IssuedClaims
 from golemnet.daemon.payment.claims_received import ReceivedClaims
 from golemnet.daemon.payment.delivery import Delivery
+from golemnet.daemon.payment.deposit_views import DepositViews
 from golemnet.daemon.payment.deposits import Deposits
+from golemnet.daemon.payment.funding import Funding
+from golemnet.daemon.payment.funding_books import FundingBooks
 from golemnet.daemon.payment.ledger import entries, read_books
+from golemnet.daemon.payment.parsing import parse_address
 from golemnet.daemon.payment.paying import GATHER_S, Paying
 from golemnet.daemon.payment.peers import ClaimPeers
 from golemnet.daemon.payment.platforms import Platforms
 from golemnet.daemon.payment.receiving import Receiving
 from golemnet.daemon.payment.reconciling import MISMATCH, Reconciling
 from golemnet.daemon.payment.store import DEBIT_NOTE, Claim, ClaimEvent, Part, PaymentRecord
-from golemnet.daemon.payment.terms import NO_ADDRESS, Deals
+from golemnet.daemon.payment.terms import Deals
 from golemnet.daemon.payment.tidings import BATCH, CLAIMS, CLOSE, NOTICE, PAYMENTS, TELL, Tidings
 from golemnet.daemon.payment.transaction_store import StoredTransactions
 from golemnet.daemon.payment.voucher_exit import LeavingVouchers
@@ -98,6 +103,9 @@ class Payments:
         self.allocations = Allocations(
             clock, database, self.wallet, self.platforms, self.deposits, self._tidings
         )
+        self.deposit_views = DepositViews(clock, database, self.wallet)
+        self._funding_books = FundingBooks(clock, database, self.wallet)
+        self.funding = Funding(clock, self.wallet, self.allocations, self.deposit_views, self._funding_books)
         self.accounts = Accounts(database, self.wallet, self.platforms, self.allocations)
         self.issued = IssuedClaims(clock, key.node_id, database, network, deals, self._tidings)
         self.received = ReceivedClaims(clock, database, self._tidings)
@@ -150,11 +158,14 @@ class Payments:
 
     async def ledger(self) -> list[LedgerEntry]:
         """The books in double entry, the oldest entry first."""
+        if self.wallet.has_deposits:
+            with suppress(ChainError):  # what is in the books already can be shown
+                await self._funding_books.note()
         return entries(await self._database.read(read_books))
 
     async def exit(self, wanted: Withdrawal) -> Withdrawn:
         """Move tokens to another address: the amount, or all that is not reserved. Raises BadRequest."""
-        receiver = _receiver(wanted.to)
+        receiver = parse_address(wanted.to)
         amount = wanted.amount
         if amount is None:
             amount = await self.wallet.balance() - await self.allocations.reserved()
@@ -259,13 +270,3 @@ class Payments:
         task = asyncio.get_running_loop().create_task(self._tidings.retry(node))
         self._returning.add(task)
         task.add_done_callback(self._returning.discard)
-
-
-def _receiver(text: str) -> str:
-    try:
-        receiver = str(NodeId.parse(text))
-    except ValueError as error:
-        raise BadRequest(f"{text[:60]!r} is no address.") from error
-    if receiver == NO_ADDRESS:
-        raise BadRequest("The zero address would lose the tokens.")
-    return receiver

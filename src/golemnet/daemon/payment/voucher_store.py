@@ -28,6 +28,8 @@ from golemnet.model.money import add_up
 DEPOSIT = "deposit"
 REDEMPTION = "redemption"
 WITHDRAWAL = "withdrawal"
+FUNDING = "funding"
+REFUND = "refund"
 
 voucher_table = Table(
     "payment_voucher",
@@ -100,7 +102,11 @@ class TopUp(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Movement(msgspec.Struct, frozen=True, kw_only=True):
-    """Tokens between the account and the contract for vouchers: a deposit, a redemption or a withdrawal."""
+    """Tokens between the account and a contract.
+
+    With the one for vouchers it is a deposit, redemption or withdrawal; ``counterpart`` is the other node.
+    With the one for deposits of others it is a funding or a refund; ``counterpart`` is the deposit's id.
+    """
 
     id: str
     kind: str
@@ -169,9 +175,10 @@ def planned_headroom(connection: Connection) -> Decimal:
 
 
 def deposits_made(connection: Connection) -> int:
-    """How many deposits are confirmed."""
+    """How many deposits are confirmed, for payees of vouchers and for others who pay."""
     query = select(func.count()).select_from(top_up_table).where(top_up_table.c.paid.is_not(None))
-    return connection.execute(query).scalar_one()
+    fundings = select(func.count()).select_from(movement_table).where(movement_table.c.kind == FUNDING)
+    return connection.execute(query).scalar_one() + connection.execute(fundings).scalar_one()
 
 
 def add_movements(connection: Connection, made: Sequence[Movement]) -> None:

@@ -94,6 +94,14 @@ class Wallet:
         except NoChain:
             return False
 
+    @property
+    def has_deposits(self) -> bool:
+        """Whether the chain has a contract for deposits of others, as far as its file can be read."""
+        try:
+            return self.chain().file.deposits is not None
+        except NoChain:
+            return False
+
     def sign_voucher(self, voucher: Voucher) -> SignedVoucher:
         """A voucher of this account."""
         return self.vouchers().domain.sign(voucher, self._key)

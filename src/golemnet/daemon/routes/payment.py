@@ -88,11 +88,11 @@ def _account_routes(payments: Payments) -> Table:
         return answer(await payments.reconciling.verify())
 
     async def post_exit(request: web.Request) -> web.Response:
-        _spender(request).check_may_withdraw()
+        spending(request).check_may_withdraw()
         return answer(await payments.exit(await body_of(request, Withdrawal)))
 
     async def post_voucher_exit(request: web.Request) -> web.Response:
-        _spender(request).check_may_withdraw()
+        spending(request).check_may_withdraw()
         return answer(await payments.exit_vouchers())
 
     async def get_drivers(request: web.Request) -> web.Response:
@@ -120,7 +120,7 @@ def _allocation_routes(payments: Payments) -> Table:
         return views.allocation(record, contract)
 
     async def create_allocation(request: web.Request) -> web.Response:
-        made = await allocations.create(await body_of(request, NewAllocation), _spender(request))
+        made = await allocations.create(await body_of(request, NewAllocation), spending(request))
         return answer(view(made), status=201)
 
     async def get_allocations(request: web.Request) -> web.Response:
@@ -133,11 +133,11 @@ def _allocation_routes(payments: Payments) -> Table:
 
     async def amend_allocation(request: web.Request) -> web.Response:
         change = await body_of(request, AllocationUpdate)
-        amended = await allocations.amend(request.match_info["id"], change, _spender(request))
+        amended = await allocations.amend(request.match_info["id"], change, spending(request))
         return answer(view(amended))
 
     async def release_allocation(request: web.Request) -> web.Response:
-        await allocations.release(request.match_info["id"], _spender(request))
+        await allocations.release(request.match_info["id"], spending(request))
         return answer()
 
     async def get_demand_decorations(request: web.Request) -> web.Response:
@@ -189,7 +189,7 @@ def _claim_routes(payments: Payments, resource: str, kind: str, view: Callable[[
 
     async def accept(request: web.Request) -> web.Response:
         acceptance = await body_of(request, Acceptance)
-        await payments.received.accept(kind, request.match_info["id"], acceptance, _spender(request))
+        await payments.received.accept(kind, request.match_info["id"], acceptance, spending(request))
         return answer()
 
     async def reject(request: web.Request) -> web.Response:
@@ -265,7 +265,8 @@ def spender_of(key: StoredAppKey) -> Spender:
     return Spender(name=key.name, since=key.created, limit=key.spending_limit)
 
 
-def _spender(request: web.Request) -> Spender:
+def spending(request: web.Request) -> Spender:
+    """Who spends with a request."""
     key = request.get(APP_KEY)
     return OWNER if key is None else spender_of(key)
 
