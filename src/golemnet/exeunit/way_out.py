@@ -12,12 +12,14 @@ import asyncio
 import contextlib
 import logging
 import socket
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from ipaddress import IPv4Address, IPv4Interface
-from typing import Final, cast
+from typing import Any, Final
 
-from golemnet.exeunit import dns
-from golemnet.exeunit.web import check_public
+from golemnet.exeunit.host_names import HostNames
+from golemnet.exeunit.pace import Pace
+from golemnet.exeunit.public_addresses import check_public
+from golemnet.exeunit.resolver import Resolver
 from golemnet.model.manifest import Outbound, Place
 from golemnet.runtime.network_namespace import NetworkNamespace
 
@@ -29,7 +31,11 @@ RESOLVER_TEXT: Final = f"nameserver {OWN.ip}\n".encode()
 FREE_PORTS: Final = (22, 80, 443, 8080, 8443)
 MAX_NAMES: Final = 4096
 MAX_CONNECTIONS: Final = 256
+"""At a time; further ones wait."""
+CONNECTIONS_A_SECOND: Final = 50.0
+"""Beyond the first ``MAX_CONNECTIONS``: whom the names lead to must not be flooded by this machine."""
 CONNECT_TIMEOUT_S: Final = 10.0
+PAUSE_S: Final = 0.5
 BUFFER_BYTES: Final = 64 * 1024
 
 Resolve = Callable[[str, int], Awaitable[Sequence[tuple[str, int]]]]
@@ -38,29 +44,25 @@ Resolve = Callable[[str, int], Awaitable[Sequence[tuple[str, int]]]]
 log = logging.getLogger(__name__)
 
 
-async def resolve(host: str, port: int) -> list[tuple[str, int]]:
-    """As this machine resolves names. Raises OSError."""
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return [(str(address[0]), int(address[1])) for *_, address in found]
-
-
 class WayOut:
     """One activity's way; closed until it is opened.
 
     Args:
         check: raises PermissionError for an address that must not be reached.
-        resolve: finds the addresses of a host.
+        resolve: finds the addresses of a host; by default as this machine does.
     """
 
-    def __init__(self, check: Callable[[str], None] = check_public, resolve: Resolve = resolve) -> None:
+    def __init__(self, check: Callable[[str], None] = check_public, resolve: Resolve | None = None) -> None:
         self._check = check
-        self._resolve = resolve
+        self._resolve = resolve or HostNames().resolve
         self._names: dict[str, IPv4Address] = {}
         self._hosts: dict[str, str] = {}
         self._outbound = Outbound()
-        self._servers: list[asyncio.Server] = []
-        self._resolver: asyncio.DatagramTransport | None = None
-        self._connections: set[asyncio.Task[None]] = set()
+        self._listening: list[socket.socket] = []
+        self._resolver: Resolver | None = None
+        self._room = asyncio.Semaphore(MAX_CONNECTIONS)
+        self._pace = Pace(MAX_CONNECTIONS, CONNECTIONS_A_SECOND)
+        self._tasks: set[asyncio.Task[None]] = set()
 
     async def open(self, namespace: NetworkNamespace, outbound: Outbound) -> None:
         """Let what is in ``namespace`` connect to what ``outbound`` names. Raises RuntimeFailure."""
@@ -68,24 +70,26 @@ class WayOut:
         names = sorted({place.host for place in outbound.places})
         for name in names:
             self._address_of_new(name)
-        receiving, listening = await namespace.open_servers(OWN, self._doors())
-        loop = asyncio.get_running_loop()
-        self._resolver, _ = await loop.create_datagram_endpoint(
-            lambda: _Resolver(self._lookup), sock=receiving
-        )
-        for each in listening:
-            self._servers.append(await asyncio.start_server(self._accept, sock=each, limit=BUFFER_BYTES))
+        receiving, self._listening = await namespace.open_servers(OWN, self._doors())
+        self._resolver = Resolver(receiving, self._lookup)
+        for each in self._listening:
+            self._start(self._accept(each))
 
     async def close(self) -> None:
         """Break all connections; safe to repeat."""
-        for server in self._servers:
-            server.close()
         if self._resolver is not None:
             self._resolver.close()
-        self._servers, self._resolver = [], None
-        for task in self._connections:
+        tasks = list(self._tasks)
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._connections, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for each in self._listening:
+            each.close()
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     def _doors(self) -> list[tuple[str, int]]:
         if self._outbound.unrestricted:
@@ -104,24 +108,39 @@ class WayOut:
         self._hosts[str(address)] = name
         return address
 
-    async def _accept(self, inner_reader: asyncio.StreamReader, inner: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._connections.add(task)
-        task.add_done_callback(self._connections.discard)
-        try:
-            await self._join(inner_reader, inner)
-        except (OSError, ExceptionGroup) as error:
-            log.info("no_way_out error=%r", str(error) or type(error).__name__)
-            inner.transport.abort()
-        except asyncio.CancelledError:
-            inner.transport.abort()
-            raise
+    async def _accept(self, listening: socket.socket) -> None:
+        """One after the other, and only while there is room: the others wait in the kernel, not here."""
+        while True:
+            try:
+                inner, _ = await asyncio.get_running_loop().sock_accept(listening)
+            except OSError as error:
+                log.warning("no_way_out error=%r", str(error))
+                await asyncio.sleep(PAUSE_S)
+                continue
+            with contextlib.ExitStack() as stack:
+                stack.callback(inner.close)
+                await self._room.acquire()
+                stack.callback(self._room.release)
+                await asyncio.sleep(self._pace.take())
+                self._start(self._serve(inner, stack.pop_all()))
+
+    async def _serve(self, inner: socket.socket, until_the_end: contextlib.ExitStack) -> None:
+        with until_the_end:
+            reader, writer = await asyncio.open_connection(sock=inner, limit=BUFFER_BYTES)
+            try:
+                await self._join(reader, writer)
+                await writer.wait_closed()
+            except (OSError, ExceptionGroup) as error:
+                log.info("no_way_out error=%r", str(error) or type(error).__name__)
+                writer.transport.abort()
+            except asyncio.CancelledError:
+                writer.transport.abort()
+                raise
 
     async def _join(self, inner_reader: asyncio.StreamReader, inner: asyncio.StreamWriter) -> None:
         address, port = inner.get_extra_info("sockname")
-        if address not in self._hosts or len(self._connections) > MAX_CONNECTIONS:
-            raise ConnectionRefusedError(f"{address}:{port} is no place, or there are too many connections")
+        if address not in self._hosts:
+            raise ConnectionRefusedError(f"{address}:{port} is no place")
         outer_reader, outer = await self._connect(Place(self._hosts[address], port))
         try:
             async with asyncio.TaskGroup() as group:
@@ -133,6 +152,7 @@ class WayOut:
         # what is still to be written is written before the end
         outer.close()
         inner.close()
+        await outer.wait_closed()
 
     async def _connect(self, place: Place) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         """A connection to the first address that answers. Raises OSError, TimeoutError."""
@@ -154,17 +174,3 @@ async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -
         await writer.drain()
     with contextlib.suppress(OSError):
         writer.write_eof()
-
-
-class _Resolver(asyncio.DatagramProtocol):
-    def __init__(self, lookup: dns.Lookup) -> None:
-        self._lookup = lookup
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        # not an instance of it by inheritance
-        self._transport = cast(asyncio.DatagramTransport, transport)
-
-    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
-        reply = dns.answer(data, self._lookup)
-        if reply is not None:
-            self._transport.sendto(reply, addr)

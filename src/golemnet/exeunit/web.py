@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import errno
-import ipaddress
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -14,6 +12,7 @@ from urllib.parse import urlsplit
 import aiohttp
 
 from golemnet.exeunit.errors import TransferFailed
+from golemnet.exeunit.public_addresses import check_public
 
 CHUNK_BYTES: Final = 256 * 1024
 CONNECT_TIMEOUT_S: Final = 10.0
@@ -94,15 +93,6 @@ async def chunks_of(answer: aiohttp.ClientResponse, name: str) -> AsyncIterator[
             yield chunk
     except (aiohttp.ClientError, TimeoutError, asyncio.IncompleteReadError) as error:
         raise _broken(name, error) from error
-
-
-def check_public(host: str) -> None:
-    """Raise PermissionError unless the IP address ``host`` is one of the internet."""
-    address = ipaddress.ip_address(host.partition("%")[0])
-    inner = getattr(address, "ipv4_mapped", None) or getattr(address, "sixtofour", None) or address
-    if not all(each.is_global and not each.is_multicast for each in (address, inner)):
-        why = f"{host} is no address of the internet, and a script may not reach others"
-        raise PermissionError(errno.EACCES, why)
 
 
 async def _places(url: str) -> frozenset[tuple[str, int]]:

@@ -8,7 +8,8 @@ import pytest
 from aiohttp import web
 
 from golemnet.exeunit.errors import TransferFailed
-from golemnet.exeunit.web import Internet, check_public
+from golemnet.exeunit.public_addresses import check_public
+from golemnet.exeunit.web import Internet
 
 
 @pytest.fixture
@@ -71,6 +72,8 @@ async def test_a_registry_opens_its_own_port_alone(neighbour: str) -> None:
     [
         *("10.0.0.1", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1", "224.0.0.1"),
         *("fe80::1%eth0", "fc00::1", "::", "ff02::1", "::ffff:192.168.0.1", "2002:c0a8:0101::1"),
+        *("64:ff9b::10.0.0.1", "64:ff9b:1::1", "::127.0.0.1", "::ffff:0:127.0.0.1", "fec0::1"),
+        *("168.63.129.16", "::ffff:168.63.129.16", "192.0.0.192", "100.100.100.200"),
     ],
 )
 def test_addresses_that_are_not_of_the_internet(address: str) -> None:
@@ -78,6 +81,15 @@ def test_addresses_that_are_not_of_the_internet(address: str) -> None:
         check_public(address)
 
 
-@pytest.mark.parametrize("address", ["1.1.1.1", "2606:4700:4700::1111"])
+@pytest.mark.parametrize("address", ["1.1.1.1", "2606:4700:4700::1111", "64:ff9b::1.1.1.1"])
 def test_addresses_of_the_internet(address: str) -> None:
     check_public(address)
+
+
+def test_a_public_address_of_this_machine_is_none_of_the_internet(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on rented machines; here the loopback's stands for it."""
+    monkeypatch.setattr("golemnet.exeunit.public_addresses._is_public", lambda _address: True)
+    check_public("1.1.1.1")
+    for address in ("127.0.0.1", "::ffff:127.0.0.1", "64:ff9b::127.0.0.1"):
+        with pytest.raises(PermissionError):
+            check_public(address)

@@ -18,8 +18,8 @@ from pathlib import Path
 
 import pytest
 
+from golemnet.exeunit.public_addresses import check_public
 from golemnet.exeunit.way_out import OWN, WayOut
-from golemnet.exeunit.web import check_public
 from golemnet.model.manifest import Outbound
 from golemnet.runtime.network_namespace import NetworkNamespace
 
@@ -31,8 +31,8 @@ pytestmark = [
 BODY = """
 import socket, ssl
 from msgspec.structs import replace
+from golemnet.exeunit.public_addresses import check_public
 from golemnet.exeunit.way_out import RESOLVER_FILE, RESOLVER_TEXT, WayOut
-from golemnet.exeunit.web import check_public
 from golemnet.model.manifest import Outbound
 
 async def serve(reader, writer):
