@@ -188,6 +188,16 @@ async def test_content_that_is_not_its_hash_is_refused(nodes: list[Node], tmp_pa
     assert not (tmp_path / "copy").exists()
 
 
+async def test_who_checks_himself_is_given_what_there_is(pair: list[Node], tmp_path: Path) -> None:
+    asking, sharing = pair
+    file = written(tmp_path / "file", 600_000)
+    async with linked(sharing) as link, program(asking) as client:
+        url = await link.publish(file)
+        changed = written(file, 600_000).read_bytes()
+        async with client.gsb.read_file(url.node, url.file_id, is_checked=False) as answer:
+            assert await answer.read() == changed
+
+
 async def test_a_file_that_is_closed_is_gone_once_closed_as_often_as_published(
     pair: list[Node], tmp_path: Path
 ) -> None:

@@ -6,18 +6,20 @@ stranger's file could have it from here, or learn by the time that it takes that
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import os
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, Final
 
 from golemnet.exeunit.errors import TransferFailed
 from golemnet.exeunit.file_lock import locked
 from golemnet.exeunit.room import keep_within
+from golemnet.gftp.content_names import hash_for, is_named
 
-CHUNK_BYTES: Final = 256 * 1024
+CHUNK_BYTES: Final = 1024 * 1024
 LIMIT_BYTES: Final = 4 * 1024**3
 """What all requestors' files may use together."""
 LEAST_BYTES: Final = 64 * 1024
@@ -43,57 +45,65 @@ class FileCache:
         self._limit_bytes = limit_bytes
 
     @asynccontextmanager
-    async def get(self, digest: str, fetch: Open) -> AsyncIterator[Opened]:
-        """The file with the SHA-3 ``digest`` (its length says which): from here, or by ``fetch`` and kept.
+    async def get(self, name: str, fetch: Open) -> AsyncIterator[Opened]:
+        """The file with the ``content_names`` name: from here, or by ``fetch`` and kept.
 
-        While one ExeUnit fetches it, others wait. What is fetched is kept if it was what the digest says;
-        otherwise it is passed on all the same, for the caller to judge.
+        While one ExeUnit fetches it, others wait. Whoever reads it to its end has what the name says, or a
+        TransferFailed.
         """
         if not self._limit_bytes:
-            async with fetch() as opened:
-                yield opened
+            async with fetch() as (content, size):
+                yield _checked(content, name), size
             return
         self._own.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path = self._own / digest
-        async with locked(self._lock_of(digest)):
+        path = self._own / name
+        async with locked(self._lock_of(name)):
             kept = _opened(path)
             if kept is None:
                 async with fetch() as (content, size):
                     is_small = size is not None and size < LEAST_BYTES
-                    yield content if is_small else self._keeping(content, digest), size
+                    checked = _checked(content, name)
+                    yield checked if is_small else self._keeping(checked, name), size
                 return
         with kept:
             os.utime(kept.fileno())
-            yield _verified(kept, path), os.fstat(kept.fileno()).st_size
+            async with aclosing(_verified(kept, path)) as content:
+                yield content, os.fstat(kept.fileno()).st_size
 
-    def _lock_of(self, digest: str) -> Path:
+    def _lock_of(self, name: str) -> Path:
         """One of few, which are never removed: removing a lock is where locks go wrong."""
-        return self._own / f".lock-{digest[:2]}"
+        return self._own / f".lock-{name[-2:]}"
 
-    async def _keeping(self, content: Content, digest: str) -> Content:
-        """The content; when all of it has passed and is what it should be, it is kept."""
+    async def _keeping(self, content: Content, name: str) -> Content:
+        """The content; when all of it has passed, it is kept."""
         with _nameless(self._own) as kept:
-            found, written = hash_of(digest), 0
+            written = 0
             async for chunk in content:
-                found.update(chunk)
                 written += len(chunk)
                 if kept is not None and not (written <= self._limit_bytes and _write(kept, chunk)):
                     kept.close()
                     kept = None
                 yield chunk
-            if kept is not None and found.hexdigest() == digest:
-                self._keep(kept, digest)
+            if kept is not None:
+                self._keep(kept, name)
 
-    def _keep(self, file: BinaryIO, digest: str) -> None:
+    def _keep(self, file: BinaryIO, name: str) -> None:
         nameless = file.fileno()
         # Python follows the link, as it has to be, only if it is told of a folder, which means nothing here
-        os.link(f"/proc/self/fd/{nameless}", self._own / digest, src_dir_fd=nameless, follow_symlinks=True)
-        keep_within(self._limit_bytes, self._directory.glob("*/[0-9a-f]*"))
+        os.link(f"/proc/self/fd/{nameless}", self._own / name, src_dir_fd=nameless, follow_symlinks=True)
+        keep_within(self._limit_bytes, self._directory.glob("*/[!.]*"))
 
 
-def hash_of(digest: str) -> hashlib._Hash:
-    """A new SHA-3 whose digests are as long as ``digest``."""
-    return hashlib.new(f"sha3_{len(digest) * 4}")
+async def _checked(content: Content, name: str) -> Content:
+    """The content; at its end it must have been what its name says."""
+    found = hash_for(name)
+    async for chunk in content:
+        found.update(chunk)
+        yield chunk
+    if not is_named(found, name):
+        raise TransferFailed(
+            "The file has another hash than was asked for.", why=f"It is {found.hexdigest()}."
+        )
 
 
 def _opened(path: Path) -> BinaryIO | None:
@@ -104,16 +114,26 @@ def _opened(path: Path) -> BinaryIO | None:
         return None
 
 
-async def _verified(file: BinaryIO, path: Path) -> Content:
-    """What was kept; the disk may have lost it in a power cut."""
-    found = hash_of(path.name)
-    while chunk := file.read(CHUNK_BYTES):
-        found.update(chunk)
-        yield chunk
-    if found.hexdigest() != path.name:
+async def _verified(file: BinaryIO, path: Path) -> AsyncGenerator[bytes, None]:
+    """What was kept, each chunk hashed while the one before is used; a power cut may have spoilt it."""
+    found = hash_for(path.name)
+    reading = asyncio.create_task(asyncio.to_thread(_hashed, file, found))
+    try:
+        while chunk := await reading:
+            reading = asyncio.create_task(asyncio.to_thread(_hashed, file, found))
+            yield chunk
+    finally:
+        await asyncio.wait({reading})
+    if not is_named(found, path.name):
         with suppress(FileNotFoundError):
             os.unlink(path)
         raise TransferFailed("The provider's copy of the file is broken.", next_step="Send it again.")
+
+
+def _hashed(file: BinaryIO, found: hashlib._Hash) -> bytes:
+    chunk = file.read(CHUNK_BYTES)
+    found.update(chunk)
+    return chunk
 
 
 @contextmanager

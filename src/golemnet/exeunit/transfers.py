@@ -10,12 +10,12 @@ from golemnet.errors import GolemError
 from golemnet.exeunit.archives import ArchiveForm, form_of, pack, unpack
 from golemnet.exeunit.bridges import consume, produce
 from golemnet.exeunit.errors import TransferFailed
-from golemnet.exeunit.file_cache import FileCache, hash_of
+from golemnet.exeunit.file_cache import FileCache
 from golemnet.exeunit.locations import Checked, Inside, Location, Published, Web
 from golemnet.exeunit.volumes import Volumes, no_room
 from golemnet.exeunit.web import CHUNK_BYTES, Internet, chunks_of
 from golemnet.exeunit.zips import make_zip, unzip
-from golemnet.gftp.urls import names_content
+from golemnet.gftp.content_names import is_content_name
 from golemnet.rest.client import Client
 
 Content = AsyncIterator[bytes]
@@ -94,12 +94,12 @@ class Transfers:
             case Inside(path):
                 with self._volumes.open_to_read(path) as (file, size):
                     yield _chunks(file, size), size
-            case Published(_, file_id) if names_content(file_id):
+            case Published(_, file_id) if is_content_name(file_id):
                 async with self._files.get(file_id, lambda: self._open(source)) as opened:
                     yield opened
             case Checked(inner, digest):
-                async with self._files.get(digest, lambda: self._open(inner)) as (content, size):
-                    yield _checked(content, digest), size
+                async with self._files.get(digest, lambda: self._open(inner)) as opened:
+                    yield opened
             case Published() | Web():
                 async with self._open(source) as opened:
                     yield opened
@@ -115,7 +115,7 @@ class Transfers:
     async def _open_published(self, node_id: str, file_id: str) -> AsyncIterator[tuple[Content, int | None]]:
         name = f"gftp://{node_id}/{file_id}"
         try:
-            async with self._client.gsb.read_file(node_id, file_id) as answer:
+            async with self._client.gsb.read_file(node_id, file_id, is_checked=False) as answer:
                 yield chunks_of(answer, name), answer.content_length
         except TransferFailed:
             raise
@@ -165,18 +165,6 @@ async def _chunks(file: BinaryIO, size: int) -> Content:
             raise TransferFailed("The file became shorter while it was sent.")
         left -= len(chunk)
         yield chunk
-
-
-async def _checked(content: Content, digest: str) -> Content:
-    """The content; at its end it must have been what the digest says."""
-    found = hash_of(digest)
-    async for chunk in content:
-        found.update(chunk)
-        yield chunk
-    if found.hexdigest() != digest:
-        raise TransferFailed(
-            "The file has another hash than was asked for.", why=f"It is {found.hexdigest()}."
-        )
 
 
 async def _within(content: Content, room: int, path: str) -> Content:

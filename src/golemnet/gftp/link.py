@@ -11,6 +11,7 @@ import aiohttp
 import msgspec
 
 from golemnet.errors import GolemError
+from golemnet.gftp.content_names import SHA3_256
 from golemnet.gftp.daemon_address import DaemonAddress
 from golemnet.gftp.messages import (
     MAX_FRAME_BYTES,
@@ -53,12 +54,18 @@ def open_session(address: DaemonAddress) -> aiohttp.ClientSession:
 
 
 class Link:
-    """Shares files through a daemon while ``run`` runs; a daemon that comes back gets them all again."""
+    """Shares files through a daemon while ``run`` runs; a daemon that comes back gets them all again.
 
-    def __init__(self, session: aiohttp.ClientSession, api_url: str) -> None:
+    Args:
+        session: to the daemon.
+        api_url: the daemon's.
+        algorithm: by which published files are named (``content_names``).
+    """
+
+    def __init__(self, session: aiohttp.ClientSession, api_url: str, algorithm: str = SHA3_256) -> None:
         self._session = session
         self._url = api_url.rstrip("/") + LINK_PATH
-        self._files = SharedFiles()
+        self._files = SharedFiles(algorithm)
         self._numbers = count(1)
         self._binding: dict[int, asyncio.Future[None]] = {}
         self._socket: aiohttp.ClientWebSocketResponse | None = None

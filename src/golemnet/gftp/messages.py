@@ -88,7 +88,7 @@ class PutChunk(_Message, frozen=True, tag=8):
 
 
 class PutEnd(_Message, frozen=True, tag=9):
-    """Daemon: these bytes were the last; with them the whole has this SHA3-256 (hex)."""
+    """Daemon: these bytes were the last; with them the whole has this SHA-256 (hex)."""
 
     number: int
     file_id: str

@@ -13,6 +13,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from golemnet.errors import GolemError
+from golemnet.gftp.content_names import SHA3_256, hash_for, is_named
+from golemnet.gftp.known_hashes import KnownHashes
 from golemnet.gftp.messages import (
     CHUNK_BYTES,
     READ,
@@ -25,7 +27,6 @@ from golemnet.gftp.messages import (
     PutEnd,
 )
 
-HASH_BLOCK_BYTES = 1024 * 1024
 TOKEN_BYTES = 32
 
 
@@ -34,17 +35,22 @@ class SharingError(GolemError):
 
 
 class SharedFiles:
-    """Answers the daemon's questions about files."""
+    """Answers the daemon's questions about files.
 
-    def __init__(self) -> None:
+    Args:
+        algorithm: by which published files are named (``content_names``).
+    """
+
+    def __init__(self, algorithm: str = SHA3_256) -> None:
+        self._hashes = KnownHashes(algorithm)
         self._published: dict[str, Path] = {}
         self._uses: dict[str, int] = {}
         self._slots: dict[str, _Slot] = {}
 
     def publish(self, path: Path) -> str:
-        """Share the file at ``path``; returns its id, the hash of its content. Raises SharingError."""
+        """Share the file at ``path``; returns its id, the name of its content. Raises SharingError."""
         try:
-            file_id = content_hash(path)
+            file_id = self._hashes.name_of(path)
         except OSError as error:
             raise SharingError(f"The file {path} cannot be read.", why=str(error)) from error
         self._published[file_id] = path.absolute()
@@ -55,7 +61,7 @@ class SharedFiles:
         """All of a published file, if it is small and still what it was."""
         with suppress(OSError):
             content = _read(self._path(file_id), 0, SMALL_BYTES + 1)
-            if len(content) <= SMALL_BYTES and hashlib.sha3_256(content).hexdigest() == file_id:
+            if len(content) <= SMALL_BYTES and _is_what_it_was(content, file_id):
                 return content
         return None
 
@@ -123,7 +129,7 @@ class _Slot:
         self._part = target.with_name(f".{target.name[:100]}.{file_id[:8]}.part")
         self._lock = threading.Lock()
         self._written = 0
-        self._hash = hashlib.sha3_256()
+        self._hash = hashlib.sha256()
 
     def put(self, offset: int, content: bytes) -> None:
         with self._lock:
@@ -136,7 +142,7 @@ class _Slot:
                 raise SharingError("The content that arrived is not what was sent.")
             self._part.replace(self._target)
             self._written = 0
-            self._hash = hashlib.sha3_256()
+            self._hash = hashlib.sha256()
 
     def discard(self) -> None:
         with suppress(OSError):
@@ -156,16 +162,13 @@ class _Slot:
     def _restart(self) -> None:
         self._part.write_bytes(b"")
         self._written = 0
-        self._hash = hashlib.sha3_256()
+        self._hash = hashlib.sha256()
 
 
-def content_hash(path: Path) -> str:
-    """SHA3-256 of a file's content, hex. Raises OSError."""
-    digest = hashlib.sha3_256()
-    with path.open("rb") as file:
-        while block := file.read(HASH_BLOCK_BYTES):
-            digest.update(block)
-    return digest.hexdigest()
+def _is_what_it_was(content: bytes, name: str) -> bool:
+    found = hash_for(name)
+    found.update(content)
+    return is_named(found, name)
 
 
 def _read(path: Path, offset: int, size: int) -> bytes:

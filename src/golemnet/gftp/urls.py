@@ -1,6 +1,6 @@
 """The address of a shared file: ``gftp://0x<node id>/<file id>``.
 
-A published file's id is the SHA3-256 of its content (64 hex digits), so that who fetches it can check it.
+A published file's id is a hash of its content (``content_names``), so that who fetches it can check it.
 The id of a place that receives a file is random, and a secret between those who are to use it.
 """
 
@@ -14,7 +14,6 @@ from golemnet.model.node_id import NodeId
 
 SCHEME = "gftp://"
 _FILE_ID = re.compile(r"[A-Za-z0-9._-]{1,200}")
-_CONTENT_HASH = re.compile(r"[0-9a-f]{64}")
 
 
 class GftpUrl(msgspec.Struct, frozen=True):
@@ -40,8 +39,3 @@ def check_file_id(text: str) -> str:
     if not _FILE_ID.fullmatch(text) or text in (".", ".."):
         raise ValueError(f"{text[:80]!r} cannot name a shared file")
     return text
-
-
-def names_content(file_id: str) -> bool:
-    """Whether the id is the hash of the file's content."""
-    return _CONTENT_HASH.fullmatch(file_id) is not None

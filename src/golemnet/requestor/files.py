@@ -11,6 +11,7 @@ from types import TracebackType
 
 import aiohttp
 
+from golemnet.gftp.content_names import SHA_256
 from golemnet.gftp.daemon_address import DaemonAddress
 from golemnet.gftp.link import Link, open_session
 from golemnet.requestor.scratch import scratch_folder
@@ -40,7 +41,7 @@ class SharedFolder:
         self._stack = ExitStack()
         self._folder = self._stack.enter_context(scratch_folder())
         self._session: aiohttp.ClientSession = open_session(self._address)
-        self._link = Link(self._session, self._address.api_url)
+        self._link = Link(self._session, self._address.api_url, SHA_256)
         self._running = asyncio.create_task(self._link.run())
         return self
 

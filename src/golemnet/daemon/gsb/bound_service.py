@@ -7,6 +7,7 @@ takes the place of the first.
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import secrets
 from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
@@ -129,6 +130,7 @@ class ServiceFile:
 
     def __init__(self, service: BoundService) -> None:
         self._service = service
+        self._restart()
 
     async def size(self) -> int:
         """See ``Source``."""
@@ -148,13 +150,25 @@ class ServiceFile:
 
     async def put(self, offset: int, content: bytes) -> None:
         """See ``Sink``."""
+        if offset == 0:
+            self._restart()
+        self._sent.update(content)
+        self._told.update(content)
         await self._service.call("UploadChunk", {"chunk": {"offset": offset, "content": content}})
 
     async def end(self, offset: int, content: bytes, content_hash: str) -> None:
         """See ``Sink``."""
         if content:
             await self.put(offset, content)
-        await self._service.call("UploadFinished", {"hash": content_hash})
+        elif offset == 0:
+            self._restart()
+        if self._sent.hexdigest() != content_hash:
+            raise RemoteError("corrupt", "The content that arrived is not what was sent.")
+        await self._service.call("UploadFinished", {"hash": self._told.hexdigest()})
+
+    def _restart(self) -> None:
+        """Nodes tell each other the SHA-256 of a file, published clients are told its SHA3-256."""
+        self._sent, self._told = hashlib.sha256(), hashlib.sha3_256()
 
 
 def _bytes_of(content: Any) -> bytes:

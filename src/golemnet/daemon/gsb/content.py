@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections import deque
 from collections.abc import AsyncIterator
 
 from golemnet.daemon.gsb.sharing import GONE, Source
+from golemnet.gftp.content_names import hash_for, is_named
 from golemnet.gftp.messages import CHUNK_BYTES
 from golemnet.net.errors import RemoteError
 
@@ -43,20 +43,20 @@ async def _whole(source: Source, offset: int, size: int) -> bytes:
     return content
 
 
-async def verified(content: AsyncIterator[bytes], content_hash: str) -> AsyncIterator[bytes]:
-    """``content``, whose last chunk comes only if the whole has this SHA3-256 (hex).
+async def verified(content: AsyncIterator[bytes], name: str) -> AsyncIterator[bytes]:
+    """``content``, whose last chunk comes only if the whole is what its name says (``content_names``).
 
     Raises:
         RemoteError: it has not.
     """
-    digest = hashlib.sha3_256()
+    found = hash_for(name)
     held: bytes | None = None
     async for chunk in content:
-        digest.update(chunk)
+        found.update(chunk)
         if held is not None:
             yield held
         held = chunk
-    if digest.hexdigest() != content_hash:
+    if not is_named(found, name):
         raise RemoteError(GONE, "The content is not what its address promises.")
     if held is not None:
         yield held

@@ -2,7 +2,7 @@
 
 ``gsb.file.read``: header ``ReadFile``; the answer is the size (8 bytes, big-endian) and the content from the
 offset on. ``gsb.file.write``: header ``WriteFile``; the content follows in pieces, each with its length
-(4 bytes), a piece of length 0, and the SHA3-256 of the whole, so that a sender that gave up is told from one
+(4 bytes), a piece of length 0, and the SHA-256 of the whole, so that a sender that gave up is told from one
 that finished. The answer is the empty end of the stream, or the refusal.
 """
 

@@ -12,8 +12,8 @@ from golemnet.daemon.gsb import messages
 from golemnet.daemon.gsb.content import read_ahead, verified
 from golemnet.daemon.gsb.messages import PieceReader, ReadFile, WriteFile, exactly, piece
 from golemnet.daemon.gsb.sharing import Sharing, Sink
+from golemnet.gftp.content_names import is_content_name
 from golemnet.gftp.messages import CHUNK_BYTES
-from golemnet.gftp.urls import names_content
 from golemnet.model.node_id import NodeId
 from golemnet.net.errors import CallTimeout, RemoteError, StreamBroken
 from golemnet.net.network import Network, Stream
@@ -62,16 +62,21 @@ class FileServer:
 
 
 async def _store(pieces: PieceReader, sink: Sink) -> None:
-    digest = hashlib.sha3_256()
+    """Each piece is stored while the next one comes; the sink refuses what is not what was sent."""
     offset, last = 0, b""
-    while content := await _in_time(pieces.next()):
-        digest.update(content)
-        if last:
-            await sink.put(offset, last)
-        offset, last = offset + len(last), content
-    if await _in_time(pieces.content_hash()) != digest.hexdigest():
-        raise RemoteError("corrupt", "The content that arrived is not what was sent.")
-    await sink.end(offset, last, digest.hexdigest())
+    storing = asyncio.create_task(asyncio.sleep(0))
+    try:
+        while content := await _in_time(pieces.next()):
+            await storing
+            if last:
+                storing = asyncio.create_task(sink.put(offset, last))
+            offset, last = offset + len(last), content
+        content_hash = await _in_time(pieces.content_hash())
+        await storing
+    finally:
+        storing.cancel()
+        await asyncio.wait({storing})
+    await sink.end(offset, last, content_hash)
 
 
 class RemoteFiles:
@@ -82,12 +87,12 @@ class RemoteFiles:
 
     @asynccontextmanager
     async def open(
-        self, node: NodeId, file_id: str, offset: int = 0
+        self, node: NodeId, file_id: str, offset: int = 0, *, is_checked: bool = True
     ) -> AsyncIterator[tuple[int, AsyncIterator[bytes]]]:
         """The size of a file and its content from ``offset`` on.
 
-        A file that is named by its hash is checked when it is read as a whole: the last chunk does not come
-        unless all of it is right.
+        A file that is named by its hash is checked when it is read as a whole, unless the reader does it: the
+        last chunk does not come unless all of it is right.
 
         Raises:
             NetError: the node or the file cannot be reached; also while reading.
@@ -97,8 +102,8 @@ class RemoteFiles:
         try:
             size = int.from_bytes(await _in_time(exactly(stream, messages.SIZE_BYTES)), "big")
             content = _received(stream, size - offset)
-            whole = offset == 0 and names_content(file_id)
-            yield size, verified(content, file_id) if whole else content
+            to_check = is_checked and offset == 0 and is_content_name(file_id)
+            yield size, verified(content, file_id) if to_check else content
         finally:
             await stream.abort()
 
@@ -118,7 +123,7 @@ class RemoteFiles:
 
 
 async def _send_content(stream: Stream, content: AsyncIterator[bytes]) -> None:
-    digest = hashlib.sha3_256()
+    digest = hashlib.sha256()
     held = b""  # the last piece goes out together with the end
     try:
         async for chunk in content:

@@ -95,12 +95,12 @@ class Services:
 
     @asynccontextmanager
     async def open_file(
-        self, node: str, file_id: str, offset: int = 0
+        self, node: str, file_id: str, offset: int = 0, *, is_checked: bool = True
     ) -> AsyncIterator[tuple[int, AsyncIterator[bytes]]]:
         """Size and content of a file that ``node`` shares; see ``RemoteFiles.open``. Raises ApiError."""
         place = _place(node, file_id)
         try:
-            async with self._remote.open(*place, offset) as opened:
+            async with self._remote.open(*place, offset, is_checked=is_checked) as opened:
                 yield opened
         except NetError as error:
             raise _as_api_error(error) from error

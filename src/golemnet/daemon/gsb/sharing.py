@@ -35,7 +35,7 @@ class Sink(Protocol):
         ...
 
     async def end(self, offset: int, content: bytes, content_hash: str) -> None:
-        """The last bytes; with them the whole has this SHA3-256 (hex)."""
+        """The last bytes; the whole is right if with them it has this SHA-256 (hex)."""
         ...
 
 

@@ -84,10 +84,10 @@ def _file_routes(services: Services) -> list[web.RouteDef]:
 
     async def get_file(request: web.Request) -> web.StreamResponse:
         node, file_id = request.match_info["node"], request.match_info["file_id"]
-        offset = _offset(request)
+        offset, is_checked = _offset(request), request.query.get("check") != "no"
         response = web.StreamResponse(status=206 if offset else 200)
         try:
-            async with services.open_file(node, file_id, offset) as (size, content):
+            async with services.open_file(node, file_id, offset, is_checked=is_checked) as (size, content):
                 _describe(response, offset, size)
                 await response.prepare(request)
                 async for chunk in content:
