@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import os
 import re
 import signal
@@ -12,6 +13,7 @@ from collections.abc import AsyncIterator, Mapping
 from decimal import Decimal
 from pathlib import Path
 
+import aiohttp
 import pytest
 import pytest_asyncio
 from money import Ledger
@@ -34,6 +36,7 @@ pytestmark = [
 ]
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
+SERVING = Path(__file__).parent / "scripts" / "serving.py"
 SQUARES = Path(__file__).parent / "scripts" / "squares.py"
 GOLEM = Path(sys.executable).parent / "golem"
 PROVIDERS, SUBNET = 3, "sdk-test"
@@ -117,6 +120,11 @@ async def test_matrix(net: DemoNetwork, tmp_path: Path):
     ]
 
 
+async def test_web(net: DemoNetwork, tmp_path: Path):
+    output = await example(net, tmp_path, "web")
+    assert "1000000000001 = 73 * 137 * 99990001" in output.splitlines()
+
+
 async def test_one_liners(net: DemoNetwork, tmp_path: Path):
     status, out, _ = await golem(
         net.environment, tmp_path, "run", "--", "python3", "-c", "print(6 * 7); exit(5)"
@@ -134,6 +142,37 @@ async def test_one_liners(net: DemoNetwork, tmp_path: Path):
     )
     assert lines[0] == 1
     assert [json.loads(line)["status"] for line in lines[1].splitlines()] == [0, 1, 0]
+
+
+async def test_a_service_that_is_lost_scaled_and_left(net: DemoNetwork, ledger: Ledger, tmp_path: Path):
+    async with running_script(tmp_path, SERVING, environment=net.environment) as running:
+        await running.until(r"^running 2", STEP_S)
+        (await busy_workplace(net, "busybox", STEP_S, math.inf)).exe_unit.kill()
+        assert await running.finish(STEP_S) == 0, running.output
+    told = re.findall(r"^(?:running|scaled|resumed|failed) .*", running.output, re.MULTILINE)
+    assert told[:-1] == ["running 2", "scaled 3 3", "scaled 1 1", "resumed 1 1"], running.output
+    assert re.fullmatch("failed .*exit code 3.* why", told[-1]), running.output
+    assert len(re.findall("is ready after", running.output)) == 4, "two at first, a new one, and a third"
+    await ledger.check()
+
+
+async def test_a_server_as_a_one_liner(net: DemoNetwork, ledger: Ledger, tmp_path: Path):
+    """What is asked when Ctrl-C comes is answered still."""
+    slow = tmp_path / "slow"
+    slow.write_text("#!/bin/sh\nprintf 'Content-Type: text/plain\\n\\nslow'; sleep 1; printf ly\n")
+    serve = "mkdir cgi-bin; mv slow cgi-bin; chmod +x cgi-bin/slow; exec busybox httpd -f -p 80"
+    process = await asyncio.create_subprocess_exec(
+        *(GOLEM, "serve", "-i", "small", "--port", "80", "-n", "2", "-f", slow, "--", serve),
+        env={**os.environ, **net.environment},
+        stdout=asyncio.subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    url = (await asyncio.wait_for(process.stdout.readline(), STEP_S)).decode().strip()
+    async with aiohttp.ClientSession() as session, session.get(f"{url}/cgi-bin/slow") as answer:
+        process.send_signal(signal.SIGINT)
+        assert await answer.text() == "slowly"
+    assert await asyncio.wait_for(process.wait(), STEP_S) == 130
+    await ledger.check()
 
 
 async def test_an_estimate_and_the_providers(net: DemoNetwork, tmp_path: Path):

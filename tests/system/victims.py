@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections import defaultdict
 from collections.abc import Iterator
@@ -50,11 +51,13 @@ class Workplace:
         return agent_name(self.provider)
 
 
-async def busy_workplace(network: DemoNetwork, command: str, timeout_s: float) -> Workplace:
-    """A workplace where ``command``, which takes two seconds, has just begun; waits for one."""
+async def busy_workplace(
+    network: DemoNetwork, command: str, timeout_s: float, young_s: float = YOUNG_S
+) -> Workplace:
+    """A workplace where ``command`` is not older than ``young_s``, as many end soon; waits for one."""
     async with asyncio.timeout(timeout_s):
         while True:
-            for workplace in _workplaces(network.layout, command):
+            for workplace in _workplaces(network.layout, command, young_s):
                 return workplace
             await asyncio.sleep(LOOK_S)
 
@@ -78,14 +81,14 @@ async def gone(process: psutil.Process, timeout_s: float) -> None:
     assert await has_ended(process.pid, timeout_s)
 
 
-def _workplaces(layout: Layout, command: str) -> Iterator[Workplace]:
+def _workplaces(layout: Layout, command: str, young_s: float) -> Iterator[Workplace]:
     children = _children()
     everything = [each for family in children.values() for each in family]
     servers = [each for each in everything if _is_server(each, layout)]
     for server, guard in [(parent, each) for parent in servers for each in children[parent.pid]]:
         inside = [each for exe_unit in children[guard.pid] for each in _below(exe_unit, children)]
         found = {each.info["name"]: each for each in inside}
-        if FIRST_PROCESS in found and command in found and _is_young(found[command]):
+        if FIRST_PROCESS in found and command in found and _age_s(found[command]) < young_s:
             provider = _provider(guard, layout)
             yield Workplace(provider, server, guard, inside[0], found[FIRST_PROCESS], found[command])
 
@@ -115,9 +118,9 @@ def _provider(process: psutil.Process, layout: Layout) -> str:
     return Path(process.info["cmdline"][-1]).relative_to(layout.directory).parts[0]
 
 
-def _is_young(process: psutil.Process) -> bool:
-    """Whether it will live for a while yet."""
+def _age_s(process: psutil.Process) -> float:
+    """How long it has lived; for ever if it has ended."""
     try:
-        return time.time() - process.create_time() < YOUNG_S
+        return time.time() - process.create_time()
     except psutil.NoSuchProcess:
-        return False
+        return math.inf

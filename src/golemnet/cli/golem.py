@@ -13,6 +13,7 @@ from golemnet.cli import (
     golem_registry,
     golem_relay,
     golem_runs,
+    golem_serve,
     golem_work,
 )
 from golemnet.cli.main import run_program
@@ -20,6 +21,7 @@ from golemnet.cli.main import run_program
 app = App(name="golem", help="Run commands on other people's machines, or a Golem Network of your own.")
 app.command(golem_work.run)
 app.command(golem_work.map)
+app.command(golem_serve.serve)
 app.command(golem_work.estimate)
 app.command(golem_runs.runs)
 app.command(golem_runs.resume)

@@ -119,7 +119,7 @@ def map(
 async def _run(command: str, files: Sequence[Path], terms: Terms) -> Finished:
     from golemnet.sdk.errors import ShellFailed
 
-    async with _golem(terms, 1, 1) as golem:
+    async with golem_for(terms, 1, 1) as golem:
         try:
             return await golem.run(command, files, output=terms.output)
         except ShellFailed as error:
@@ -151,7 +151,7 @@ def estimate(
 
 
 async def _estimate(tasks: int, seconds: float, workers: int, terms: Terms) -> Estimate:
-    async with _golem(terms, workers, None) as golem:
+    async with golem_for(terms, workers, None) as golem:
         return await golem.estimate(tasks, seconds)
 
 
@@ -164,7 +164,7 @@ async def _map(
 ) -> None:
     """Raises SomeFailed."""
     failed = 0
-    async with _golem(terms, workers, len(items) or None, run) as golem:
+    async with golem_for(terms, workers, len(items) or None, run) as golem:
         found = golem.map(command, items or _lines(), output=terms.output, return_exceptions=True, **options)
         async for each in found:
             failed += not _show(each, as_json)
@@ -204,9 +204,10 @@ async def _lines() -> AsyncIterator[str]:
 
 
 @asynccontextmanager
-async def _golem(
+async def golem_for(
     terms: Terms, workers: int, total: int | None, run: str | None = None
 ) -> AsyncIterator[Golem]:
+    """A Golem on these terms, whose progress is shown."""
     from golemnet.sdk.commands import check_output
     from golemnet.sdk.golem import Golem
     from golemnet.sdk.progress import Notes

@@ -112,8 +112,11 @@ class Buyer:
 
     async def demand(self, package: Package) -> Market:
         """Put a demand for ``package`` on the market, where it stays until everything ends."""
-        demand = compose(package, self._subnet, self.expires, await self.decoration(), self._name)
-        return await self.publish(demand, self._emit)
+        return await self.publish(await self.demand_text(package), self._emit)
+
+    async def demand_text(self, package: Package) -> DemandText:
+        """The demand for ``package`` as it is published."""
+        return compose(package, self._subnet, self.expires, await self.decoration(), self._name)
 
     async def decoration(self) -> MarketDecoration:
         """What a demand needs, so that only those answer who can be paid from the allocation."""

@@ -131,6 +131,22 @@ class WorkerSaid(Event, frozen=True):
     text: str
 
 
+class InstanceReady(Event, frozen=True):
+    """An instance of a service runs, and is healthy; ``seconds`` after its command was started."""
+
+    data: str
+    provider_name: str
+    seconds: float
+
+
+class InstanceFailed(Event, frozen=True):
+    """An instance of a service is not well; unless it has to be given up, another provider gets it."""
+
+    data: str
+    provider_name: str
+    problem: str
+
+
 class ClaimRejected(Event, frozen=True):
     """A provider asks for what is not justified, or for more than is left."""
 

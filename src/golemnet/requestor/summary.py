@@ -13,6 +13,8 @@ from golemnet.requestor.events import (
     AgreementSigned,
     ClaimRejected,
     Event,
+    InstanceFailed,
+    InstanceReady,
     InvoiceAccepted,
     NothingMatched,
     ProviderDisagreed,
@@ -50,7 +52,8 @@ def describe(event: Event) -> tuple[str, str, str] | None:
         case AgreementFailed():
             return QUIET, event.provider_name, f"no agreement: {event.reason}"
         case _:
-            return _describe_work(event) or _describe_odd(event) or _describe_money(event)
+            others = (_describe_work, _describe_service, _describe_odd, _describe_money)
+            return next(filter(None, (describe(event) for describe in others)), None)
 
 
 def _describe_work(event: Event) -> tuple[str, str, str] | None:
@@ -69,6 +72,16 @@ def _describe_work(event: Event) -> tuple[str, str, str] | None:
             return BAD, event.provider_name, f"lost: {event.problem}"
         case WorkerSaid():
             return PLAIN, event.provider_name, event.text
+        case _:
+            return None
+
+
+def _describe_service(event: Event) -> tuple[str, str, str] | None:
+    match event:
+        case InstanceReady():
+            return GOOD, event.provider_name, f"`{event.data}` is ready after {event.seconds:.1f} s"
+        case InstanceFailed():
+            return BAD, event.provider_name, f"`{event.data}` failed: {event.problem}"
         case _:
             return None
 

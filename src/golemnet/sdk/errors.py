@@ -27,6 +27,14 @@ class ShellFailed(GolemError):
         super().__init__(what, **more)
 
 
+class Unhealthy(GolemError):
+    """An instance of a service is not well."""
+
+
+class ServiceFailed(GolemError):
+    """An instance of a service failed and is not started again, or everything that it needs has ended."""
+
+
 class NoAgreement(GolemError):
     """The copies of a call have come back with different results, and no majority was found."""
 

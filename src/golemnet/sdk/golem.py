@@ -5,44 +5,39 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable, Sequence
-from contextlib import aclosing
+from collections.abc import Sequence
 from datetime import timedelta
 from decimal import Decimal
+from pathlib import Path
 from types import TracebackType
-from typing import Any, ParamSpec, Self, TypeVar, Unpack, overload
+from typing import Any, Self, Unpack
 
 from golemnet.errors import GolemError
 from golemnet.requestor.buyer import Buyer, checked
 from golemnet.requestor.events import Consumer
+from golemnet.requestor.published.configuration import ApiConfig
 from golemnet.requestor.strategies import MarketStrategy
-from golemnet.sdk.calls import Call, Kind, Outcome
-from golemnet.sdk.commands import CommandKind, Finished, OneCommand
+from golemnet.sdk.caller import Caller
+from golemnet.sdk.calls import Call, Outcome
 from golemnet.sdk.costs import CostReport, Estimate, estimate
-from golemnet.sdk.functions import FunctionKind
+from golemnet.sdk.health import Check, tcp
 from golemnet.sdk.history import History
+from golemnet.sdk.images import find_image
+from golemnet.sdk.instances import Plan, Restart
 from golemnet.sdk.interrupts import Interrupted, Interrupts
 from golemnet.sdk.options import Options
-from golemnet.sdk.packing import pack_call, pack_function
-from golemnet.sdk.pool import Pool, value_of
+from golemnet.sdk.pool import Pool
 from golemnet.sdk.pools import Pools
 from golemnet.sdk.progress import Notes, ending
-from golemnet.sdk.replicas import Replicas
+from golemnet.sdk.services import Desk, Service
 from golemnet.sdk.strategies import BestValue
-from golemnet.sdk.stream import Stream
 
-MIN_WINDOW, WINDOW_PER_WORKER = 256, 32
 OFFERS_S = 3.0
 QUIET_S = 0.5
 
-P = ParamSpec("P")
-T = TypeVar("T")
-R = TypeVar("R")
-Items = Iterable[T] | AsyncIterable[T]
 
-
-class Golem:
-    """Other people's machines, as a pool for functions and shell commands; an asynchronous context manager.
+class Golem(Caller):
+    """Other people's machines for functions, commands and services; an asynchronous context manager.
 
     Args:
         budget: GLM for everything; it is never exceeded.
@@ -82,13 +77,13 @@ class Golem:
         min_cpu_threads: int = 1,
         event_consumer: Consumer | None = None,
     ) -> None:
+        checked(workers, workers >= 1, "workers is a number of machines: 1 or more")
+        checked(retries, retries >= 0, "retries is a number of attempts after the first")
         self._image = image
-        self._workers = checked(workers, workers >= 1, "workers is a number of machines: 1 or more")
-        self._retries = checked(retries, retries >= 0, "retries is a number of attempts after the first")
         self._needs = (min_mem_gib, min_cpu_threads)
-        self._trusted = tuple(trusted)
         self._consume = event_consumer or Notes()
         self._history = History(run, report, self._consume, self._say)
+        super().__init__(workers, retries, trusted, self._history.hear)
         self._buyer = Buyer(
             budget=budget,
             timeout=timeout,
@@ -96,7 +91,7 @@ class Golem:
             subnet_tag=subnet_tag,
             emit=self._history.hear,
         )
-        self._functions: dict[str, FunctionKind] = {}
+        self._services: list[Service] = []
         self._is_open = False
 
     async def __aenter__(self) -> Self:
@@ -109,7 +104,7 @@ class Golem:
         self._is_open = True
         history = self._history
         self._pools = Pools(self._buyer, self._needs, history.book.note, history.hear, self._say)
-        self._interrupts = Interrupts(self._pools.drain, _tell)
+        self._interrupts = Interrupts(self._drain, _tell)
         self._interrupts.listen()
         history.reserved(self._buyer.allocation_id)
         if isinstance(self._consume, Notes):
@@ -119,6 +114,7 @@ class Golem:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        await asyncio.gather(*(service.close(error) for service in self._services))
         await self._pools.close()
         try:
             await self._buyer.__aexit__(kind, error, trace)
@@ -134,70 +130,62 @@ class Golem:
         if self._is_open:
             self._say(ending(report))
 
-    # -- work ----------------------------------------------------------------------------------------------
+    # -- services ------------------------------------------------------------------------------------------
 
-    @overload
-    def map(
-        self, work: str, items: Items[Any], **options: Unpack[Options]
-    ) -> AsyncGenerator[Finished, None]: ...
-
-    @overload
-    def map(
-        self, work: Callable[[T], R], items: Items[T], **options: Unpack[Options]
-    ) -> AsyncGenerator[R, None]: ...
-
-    def map(
-        self, work: str | Callable[[Any], Any], items: Items[Any], **options: Unpack[Options]
-    ) -> AsyncGenerator[Any, None]:
-        """The results of ``work`` for each item, as an asynchronous iterator.
+    def service(
+        self,
+        command: str | Sequence[str],
+        *,
+        image: str | None = None,
+        port: int | None = None,
+        instances: int | None = None,
+        healthy: Check | None = None,
+        restart: Restart = "always",
+        files: Sequence[str | os.PathLike[str]] = (),
+        listen: int = 0,
+        ready_within: timedelta = timedelta(minutes=1),
+        resume: Sequence[dict[str, Any]] = (),
+    ) -> Service:
+        """A command that goes on, at so many machines: ``async with golem.service(...) as service``.
 
         Args:
-            work: a function of one argument, or a shell command in which ``{}`` stands for the item.
-            items: any iterable, also an asynchronous or endless one; it is read as far as is needed.
-            options: see ``Options``.
-
-        Raises:
-            CannotTravel: the function or an argument cannot be sent.
-            TaskFailed: an item failed at all the providers that tried it.
-            RunTimeout, BudgetExhausted: a limit of this Golem is reached.
-            ShellFailed: a command has ended with another status than 0.
-            Exception: what the function has raised, with its remote traceback.
+            command: a program and its arguments, or a shell command; it must not go to the background.
+            image: what it runs in; by default that of this Golem.
+            port: where it listens, if it does.
+            instances: at how many machines; one by default, or as many as are resumed.
+            healthy: ``http("/path")``, ``tcp()``, or any function of an instance; by default ``tcp()`` if
+                there is a port.
+            restart: what becomes of an instance that ends or is not healthy: ``always``, ``on-failure`` or
+                ``never``. It is started at another machine, where there is one.
+            files: files of this machine, sent into its folder.
+            listen: the port of this machine for ``service.url``; by default any that is free.
+            ready_within: after that, an instance that is not healthy has failed.
+            resume: what ``service.suspend()`` has returned.
         """
-        if isinstance(work, str):
-            command = CommandKind(work, options.get("output", "."))
-            return self._map(command, command.files, items, options)
-        function = self._function(work)
-        return self._map(function, lambda item: pack_call(function.name, [item], {}), items, options)
+        wanted = (len(resume) or 1) if instances is None else instances
+        checked(wanted, wanted >= 0, "instances is a number of machines: 0 or more")
+        paths = [Path(each).absolute() for each in files]
 
-    def starmap(
-        self, work: Callable[..., R], items: Items[Iterable[Any]], **options: Unpack[Options]
-    ) -> AsyncGenerator[R, None]:
-        """The same as ``map`` for a function of several arguments: ``work(*item)``."""
-        function = self._function(work)
-        return self._map(function, lambda item: pack_call(function.name, tuple(item), {}), items, options)
+        async def desk() -> tuple[Desk, Plan]:
+            self._check_open()
+            found = await find_image(image or self._image, *self._needs, self._say)
+            me = await self._buyer.client.identity.me()
+            plan = Plan(
+                command=command,
+                port=port,
+                files=paths,
+                healthy=healthy or (None if port is None else tcp()),
+                restart=restart,
+                retries=self._retries,
+                ready_s=ready_within.total_seconds(),
+                owner_id=me.identity,
+                client=self._buyer.client,
+            )
+            return Desk(self._buyer, ApiConfig(), found, self._history.hear), plan
 
-    def submit(self, work: Callable[P, R], *positional: P.args, **named: P.kwargs) -> asyncio.Task[R]:
-        """One call, which begins at once; await its result."""
-        function = self._function(work)
-        item = positional[0] if len(positional) == 1 and not named else (positional, named)
-        call = Call(function, item, pack_call(function.name, positional, named))
-        return asyncio.create_task(self._one(call, {}))
-
-    async def run(
-        self, command: str, files: Sequence[str | os.PathLike[str]] = (), **options: Unpack[Options]
-    ) -> Finished:
-        """One shell command, with these files in its folder. Raises ShellFailed."""
-        kind = OneCommand(command, options.get("output", "."))
-        return await self._one(
-            Call(
-                kind,
-                command,
-                [found for file in files for found in kind.files(file)],
-                None,
-                _seconds(options),
-            ),
-            options,
-        )
+        service = Service(desk, wanted, listen, resume)
+        self._services.append(service)
+        return service
 
     # -- money ---------------------------------------------------------------------------------------------
 
@@ -223,32 +211,6 @@ class Golem:
 
     # -- inside --------------------------------------------------------------------------------------------
 
-    def _function(self, work: Callable[..., Any]) -> FunctionKind:
-        """A function is packed anew for each map: what it refers to may have changed."""
-        function = pack_function(work)
-        return self._functions.setdefault(function.key, FunctionKind(function, self._trusted))
-
-    async def _one(self, call: Call, options: Options) -> Any:
-        pool = await self._pool(options, isinstance(call.kind, FunctionKind))
-        return value_of(await self._start(pool, call, options))
-
-    async def _map(
-        self, kind: Kind, pack: Callable[[Any], Any], items: Items[Any], options: Options
-    ) -> AsyncGenerator[Any, None]:
-        pool = await self._pool(options, isinstance(kind, FunctionKind))
-        verify, catches = options.get("verify"), options.get("return_exceptions", False)
-        workers, limit_s = options.get("workers", self._workers), _seconds(options)
-        stream = Stream(
-            items,
-            lambda item: self._start(pool, Call(kind, item, pack(item), verify, limit_s), options),
-            options.get("window", max(MIN_WINDOW, WINDOW_PER_WORKER * workers)),
-            options.get("ordered", True),
-        )
-        async with aclosing(stream.results()) as results:
-            async for future in results:
-                error = _error(future) if catches else None
-                yield value_of(future.result()) if error is None else error
-
     def _start(self, pool: Pool, call: Call, options: Options) -> asyncio.Future[Outcome]:
         key = self._history.key(call)
         if key is None:
@@ -256,23 +218,31 @@ class Golem:
         once = self._history.once(key, call, lambda: self._ask(pool, call, options))
         return asyncio.ensure_future(once)
 
-    def _ask(self, pool: Pool, call: Call, options: Options) -> asyncio.Future[Outcome]:
-        attempts = options.get("retries", self._retries) + 1
-        replicas = options.get("replicas", 1)
-        if replicas == 1:
-            return pool.submit(call, attempts)
-        copies = Replicas(replicas, attempts, options.get("agree"), self._history.hear)
-        return asyncio.ensure_future(copies.call(pool, call, attempts))
-
     async def _pool(self, options: Options, needs_python: bool) -> Pool:
+        self._check_open()
+        image, workers = options.get("image", self._image), options.get("workers", self._workers)
+        return await self._pools.get(image, workers, needs_python)
+
+    def _check_open(self) -> None:
         if not self._is_open:
             raise GolemError(
                 "This Golem is not open.", next_step="Use it as `async with Golem(...) as golem:`."
             )
         if self._interrupts.count:
             raise Interrupted
-        image, workers = options.get("image", self._image), options.get("workers", self._workers)
-        return await self._pools.get(image, workers, needs_python)
+
+    def _drain(self) -> bool:
+        """Ctrl-C: let what is running come to its end; whether anything is running."""
+        is_busy = self._pools.drain()
+        serving = [each for each in self._services if each.is_open]
+        if serving:
+            self._ending = asyncio.create_task(self._drain_services(serving))
+        return is_busy or bool(serving)
+
+    async def _drain_services(self, serving: Sequence[Service]) -> None:
+        """Services have no end of their own: when nobody uses them any more, the program is stopped."""
+        await asyncio.gather(self._pools.drained(), *(each.drain() for each in serving))
+        self._interrupts.stop()
 
     def _say(self, text: str) -> None:
         if isinstance(self._consume, Notes):
@@ -282,17 +252,6 @@ class Golem:
 def _tell(text: str) -> None:
     """A line for people, also where there is no terminal."""
     print(text, file=sys.stderr, flush=True)
-
-
-def _seconds(options: Options) -> float | None:
-    timeout = options.get("timeout")
-    return None if timeout is None else timeout.total_seconds()
-
-
-def _error(future: asyncio.Future[Outcome]) -> BaseException | None:
-    """What a call has raised, there or on its way. What ends the program is none of that."""
-    error = future.exception() or future.result().error
-    return error if isinstance(error, Exception) else None
 
 
 def _strategy(max_price: float | Decimal | None) -> MarketStrategy:

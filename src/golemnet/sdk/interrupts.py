@@ -60,14 +60,19 @@ class Interrupts:
         is_ours = self.is_stopped and isinstance(error, asyncio.CancelledError)
         return is_ours or isinstance(error, Interrupted)
 
+    def stop(self) -> None:
+        """End the program; nothing if that is done."""
+        if not self.is_stopped and self._task is not None:
+            self.is_stopped = True
+            self._say("stopping; providers are still paid")
+            self._task.cancel()
+
     def _hear(self) -> None:
         self.count += 1
         if self.count == 1 and self._drain():
             self._say("what is running is finished first; Ctrl-C again stops it")
-        elif not self.is_stopped and self._task is not None:
-            self.is_stopped = True
-            self._say("stopping; providers are still paid")
-            self._task.cancel()
+        else:
+            self.stop()
 
 
 def _name(handler: Handler) -> str:

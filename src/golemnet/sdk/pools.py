@@ -55,6 +55,10 @@ class Pools:
         self._draining = [asyncio.create_task(pool.drain(Interrupted())) for pool in busy]
         return bool(busy)
 
+    async def drained(self) -> None:
+        """Wait until what was running at Ctrl-C is finished."""
+        await asyncio.gather(*self._draining)
+
     async def close(self) -> None:
         """End all workers."""
         for task in (*self._opening.values(), *self._draining):

@@ -13,6 +13,8 @@ from golemnet.requestor.events import (
     AgreementSigned,
     ClaimRejected,
     Event,
+    InstanceFailed,
+    InstanceReady,
     NothingMatched,
     ProviderDisagreed,
     ProviderGone,
@@ -29,6 +31,8 @@ from golemnet.sdk.costs import CostReport
 
 IMPORTANT = (
     ClaimRejected,
+    InstanceFailed,
+    InstanceReady,
     NothingMatched,
     ProviderDisagreed,
     ProviderGone,

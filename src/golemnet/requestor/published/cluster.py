@@ -9,14 +9,15 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
-from typing import Any, Generic, Self, TypeVar
+from typing import Any, Generic, Protocol, Self, TypeVar
 
+from golemnet.requestor.buyer import Buyer
 from golemnet.requestor.errors import ProviderLost
 from golemnet.requestor.events import Consumer
 from golemnet.requestor.leftovers import deal_of
 from golemnet.requestor.market import Market
 from golemnet.requestor.published.agreements import Agreement
-from golemnet.requestor.published.engine import Engine
+from golemnet.requestor.published.configuration import ApiConfig
 from golemnet.requestor.published.jobs import Job
 from golemnet.requestor.published.network import Network, Node
 from golemnet.requestor.published.payloads import Payload
@@ -47,6 +48,13 @@ ServiceType = TypeVar("ServiceType", bound=Service)
 log = logging.getLogger("yapapi.services")
 
 
+class Shop(Protocol):
+    """What a cluster buys by: an ``Engine``, or another one with the same money and the same daemon."""
+
+    buyer: Buyer
+    config: ApiConfig
+
+
 @dataclass(eq=False)
 class Place:
     """An instance that needs a provider, and where it will be in a private network."""
@@ -70,7 +78,7 @@ class Cluster(Generic[ServiceType]):
 
     def __init__(
         self,
-        engine: Engine,
+        engine: Shop,
         job: Job,
         market: Market,
         service_class: type[ServiceType],
@@ -87,10 +95,13 @@ class Cluster(Generic[ServiceType]):
         self._is_suspended = False
         self._is_closed = False
         self._closing: asyncio.Task[None] | None = None
+        self._failure: Exception | None = None
         self.service_class = service_class
         self.network = network
         self._queue = TaskQueue(is_open=True, patience_s=PATIENCE_S)
         self._run: Run = engine.buyer.begin(market, self._drive, self._queue, 0, job.hear)
+        # who has an instance does not come back for another one, so nothing may wait for that
+        self._queue.here = lambda tried: False
         self._watching = asyncio.create_task(self._watch())
 
     @property
@@ -164,7 +175,7 @@ class Cluster(Generic[ServiceType]):
     def stop_instance(self, service: ServiceType) -> None:
         """Have one shut down."""
         if service.state is ServiceState.pending:
-            self._queue.forget(self._tasks[service])
+            self._forget(self._tasks[service])
             turn_instance(service, Turn.STOP)
         else:
             service.service_instance.control_queue.put_nowait(ControlSignal.stop)
@@ -185,6 +196,12 @@ class Cluster(Generic[ServiceType]):
         self._close_queue()
         for service in self._instances:
             self.suspend_instance(service)
+
+    async def wait_end(self) -> None:
+        """Wait until all have ended for good. Raises what has ended them, if it was a limit or a fault."""
+        await asyncio.wait({self._watching})
+        if self._failure is not None:
+            raise self._failure
 
     async def terminate(self) -> None:
         """End all at once, without their shutdown handlers."""
@@ -226,6 +243,14 @@ class Cluster(Generic[ServiceType]):
 
     # -- inside --------------------------------------------------------------------------------------------
 
+    def _forget(self, task: AnyTask) -> None:
+        """An instance that waits, for a provider or for its next start, is not started any more."""
+        self._queue.forget(task)
+        timer = self._restarts.pop(task, None)
+        if timer is not None:
+            timer.cancel()
+            self._settle(task)
+
     def _new(self, keywords: dict[str, Any]) -> ServiceType:
         service = self.service_class(**keywords)
         service._cluster = self
@@ -266,13 +291,16 @@ class Cluster(Generic[ServiceType]):
         if self._is_closed or not service.restart_condition:
             self._settle(task)
             return
+        await self._begin_again(service)
+        pause_s = min(RESTART_S * 2 ** len(task.attempts), MAX_RESTART_S)
+        loop = asyncio.get_running_loop()
+        self._restarts[task] = loop.call_later(pause_s, self._restart, task, attempt)
+
+    async def _begin_again(self, service: Service) -> None:
         log.info("Restarting service %s", service)
         await service.reset()
         turn_instance(service, Turn.RESTART)
         service._exc_info = NO_EXCEPTION
-        pause_s = min(RESTART_S * 2 ** len(task.attempts), MAX_RESTART_S)
-        loop = asyncio.get_running_loop()
-        self._restarts[task] = loop.call_later(pause_s, self._restart, task, attempt)
 
     def _restart(self, task: AnyTask, attempt: Attempt) -> None:
         del self._restarts[task]
@@ -289,7 +317,12 @@ class Cluster(Generic[ServiceType]):
         began = document.approved_date or document.timestamp
 
         async def drive(session: Session, queue: TaskQueue, emit: Consumer, done: Done) -> None:
-            await ServiceRun(service, Post(self._job, session, self._streams)).resume()
+            try:
+                await ServiceRun(service, Post(self._job, session, self._streams)).resume()
+            finally:
+                if not self._is_closed and service.restart_condition:
+                    await self._begin_again(service)
+                    self._add(service, Place(service, self.network, None))
 
         await self._run.adopt(deal_of(document), activity_id, began, drive)
 
@@ -303,6 +336,7 @@ class Cluster(Generic[ServiceType]):
         except Exception as failure:
             error = failure
             log.error("%s is ended: %s", self, failure or repr(failure))
+        self._failure = error
         self._job.finish(error)
         await self._engine.buyer.stop(self._run)
 

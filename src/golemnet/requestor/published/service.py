@@ -73,6 +73,8 @@ class Service:
     _ctx: WorkContext | None = None
     _cluster: Cluster[Any] | None = None
     _network_node: Node | None = None
+    _is_logged = True
+    """Whether its failures are told in the log: not if they are told elsewhere."""
 
     def __init__(self, _id: str | None = None) -> None:
         self.__id = _id or str(uuid.uuid4())

@@ -111,7 +111,8 @@ class ServiceRun:
             if self._service.network is not None and self._service.state is ServiceState.running:
                 await self._service.network.refresh_nodes()
             return None
-        log.warning("%s has failed: %s", self._service, error or repr(error))
+        level = logging.WARNING if self._service._is_logged else logging.DEBUG
+        log.log(level, "%s has failed: %s", self._service, error or repr(error))
         self._service._exc_info = exc_info_of(error)
         self._turn(Turn.LOSE if isinstance(error, ProviderLost) else Turn.STOP)
         return error

@@ -62,7 +62,7 @@ class ProxyConnection:
                 session.ws_connect(self.server.instance_ws, headers=headers) as link,
             ):
                 await self._carry(link)
-        except (aiohttp.ClientError, OSError) as error:
+        except (aiohttp.ClientError, OSError, GolemError) as error:
             log.warning("no connection to %s: %s", self.server, error)
         finally:
             self.close()
@@ -114,6 +114,7 @@ class ProxyServer:
         self.local_port = local_port
         self._sizes = (buffer_size, timeout)
         self._listening: asyncio.Server | None = None
+        self._connections: set[asyncio.Task[None]] = set()
 
     @property
     def app_key(self) -> str:
@@ -127,17 +128,28 @@ class ProxyServer:
 
     async def handler(self, listen_reader: asyncio.StreamReader, listen_writer: asyncio.StreamWriter) -> None:
         """Serve one client."""
-        await ProxyConnection(self, listen_reader, listen_writer, *self._sizes).run()
+        connection = ProxyConnection(self, listen_reader, listen_writer, *self._sizes)
+        running = asyncio.create_task(connection.run())
+        self._connections.add(running)
+        running.add_done_callback(self._connections.discard)
+        await running
 
     async def run(self) -> None:
-        """Listen, until it is stopped."""
+        """Listen, until it is stopped; any port that is free if the local port is 0."""
         self._listening = await asyncio.start_server(self.handler, self.local_address, self.local_port)
+        self.local_port = self._listening.sockets[0].getsockname()[1]
         log.info("Listening on %s:%s for %s", self.local_address, self.local_port, self.service)
 
     async def stop(self) -> None:
         """Listen no more."""
         if self._listening is not None:
             self._listening.close()
+
+    async def drain(self, timeout_s: float) -> None:
+        """Listen no more, and let open connections come to their end for so long."""
+        await self.stop()
+        if self._connections:
+            await asyncio.wait(self._connections, timeout=timeout_s)
 
     def __repr__(self) -> str:
         return f"ProxyServer {self.local_address}:{self.local_port} -> {self.service}:{self.remote_port}"

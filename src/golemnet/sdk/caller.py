@@ -1,0 +1,163 @@
+"""What any ``Golem`` can do with functions and commands: ``map``, ``starmap``, ``submit``, ``run``."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from abc import ABC, abstractmethod
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable, Sequence
+from contextlib import aclosing
+from typing import Any, ParamSpec, TypeVar, Unpack, overload
+
+from golemnet.requestor.events import Consumer
+from golemnet.sdk.calls import Call, Kind, Outcome
+from golemnet.sdk.commands import CommandKind, Finished, OneCommand
+from golemnet.sdk.functions import FunctionKind
+from golemnet.sdk.options import Options
+from golemnet.sdk.packing import pack_call, pack_function
+from golemnet.sdk.pool import Pool, value_of
+from golemnet.sdk.replicas import Replicas
+from golemnet.sdk.stream import Stream
+
+MIN_WINDOW, WINDOW_PER_WORKER = 256, 32
+
+P = ParamSpec("P")
+T = TypeVar("T")
+R = TypeVar("R")
+Items = Iterable[T] | AsyncIterable[T]
+
+
+class Caller(ABC):
+    """Gives calls to the workers of an image; subclasses say where these are bought.
+
+    Args:
+        workers: at most so many machines at once, unless a call says otherwise.
+        retries: how often a call goes to another machine, likewise.
+        trusted: classes, besides plain data, that results may hold.
+        hear: hears what happens to calls.
+    """
+
+    def __init__(self, workers: int, retries: int, trusted: Sequence[type], hear: Consumer) -> None:
+        self._workers = workers
+        self._retries = retries
+        self._trusted = tuple(trusted)
+        self._hear = hear
+        self._functions: dict[str, FunctionKind] = {}
+
+    @abstractmethod
+    async def _pool(self, options: Options, needs_python: bool) -> Pool:
+        """The workers for a call."""
+
+    def _start(self, pool: Pool, call: Call, options: Options) -> asyncio.Future[Outcome]:
+        """Begin with a call."""
+        return self._ask(pool, call, options)
+
+    @overload
+    def map(
+        self, work: str, items: Items[Any], **options: Unpack[Options]
+    ) -> AsyncGenerator[Finished, None]: ...
+
+    @overload
+    def map(
+        self, work: Callable[[T], R], items: Items[T], **options: Unpack[Options]
+    ) -> AsyncGenerator[R, None]: ...
+
+    def map(
+        self, work: str | Callable[[Any], Any], items: Items[Any], **options: Unpack[Options]
+    ) -> AsyncGenerator[Any, None]:
+        """The results of ``work`` for each item, as an asynchronous iterator.
+
+        Args:
+            work: a function of one argument, or a shell command in which ``{}`` stands for the item.
+            items: any iterable, also an asynchronous or endless one; it is read as far as is needed.
+            options: see ``Options``.
+
+        Raises:
+            CannotTravel: the function or an argument cannot be sent.
+            TaskFailed: an item failed at all the providers that tried it.
+            RunTimeout, BudgetExhausted: a limit of this Golem is reached.
+            ShellFailed: a command has ended with another status than 0.
+            Exception: what the function has raised, with its remote traceback.
+        """
+        if isinstance(work, str):
+            command = CommandKind(work, options.get("output", "."))
+            return self._map(command, command.files, items, options)
+        function = self._function(work)
+        return self._map(function, lambda item: pack_call(function.name, [item], {}), items, options)
+
+    def starmap(
+        self, work: Callable[..., R], items: Items[Iterable[Any]], **options: Unpack[Options]
+    ) -> AsyncGenerator[R, None]:
+        """The same as ``map`` for a function of several arguments: ``work(*item)``."""
+        function = self._function(work)
+        return self._map(function, lambda item: pack_call(function.name, tuple(item), {}), items, options)
+
+    def submit(self, work: Callable[P, R], *positional: P.args, **named: P.kwargs) -> asyncio.Task[R]:
+        """One call, which begins at once; await its result."""
+        function = self._function(work)
+        item = positional[0] if len(positional) == 1 and not named else (positional, named)
+        call = Call(function, item, pack_call(function.name, positional, named))
+        return asyncio.create_task(self._one(call, {}))
+
+    async def run(
+        self, command: str, files: Sequence[str | os.PathLike[str]] = (), **options: Unpack[Options]
+    ) -> Finished:
+        """One shell command, with these files in its folder. Raises ShellFailed."""
+        kind = OneCommand(command, options.get("output", "."))
+        return await self._one(
+            Call(
+                kind,
+                command,
+                [found for file in files for found in kind.files(file)],
+                None,
+                _seconds(options),
+            ),
+            options,
+        )
+
+    # -- inside --------------------------------------------------------------------------------------------
+
+    def _function(self, work: Callable[..., Any]) -> FunctionKind:
+        """A function is packed anew for each map: what it refers to may have changed."""
+        function = pack_function(work)
+        return self._functions.setdefault(function.key, FunctionKind(function, self._trusted))
+
+    async def _one(self, call: Call, options: Options) -> Any:
+        pool = await self._pool(options, isinstance(call.kind, FunctionKind))
+        return value_of(await self._start(pool, call, options))
+
+    async def _map(
+        self, kind: Kind, pack: Callable[[Any], Any], items: Items[Any], options: Options
+    ) -> AsyncGenerator[Any, None]:
+        pool = await self._pool(options, isinstance(kind, FunctionKind))
+        verify, catches = options.get("verify"), options.get("return_exceptions", False)
+        workers, limit_s = options.get("workers", self._workers), _seconds(options)
+        stream = Stream(
+            items,
+            lambda item: self._start(pool, Call(kind, item, pack(item), verify, limit_s), options),
+            options.get("window", max(MIN_WINDOW, WINDOW_PER_WORKER * workers)),
+            options.get("ordered", True),
+        )
+        async with aclosing(stream.results()) as results:
+            async for future in results:
+                error = _error(future) if catches else None
+                yield value_of(future.result()) if error is None else error
+
+    def _ask(self, pool: Pool, call: Call, options: Options) -> asyncio.Future[Outcome]:
+        attempts = options.get("retries", self._retries) + 1
+        replicas = options.get("replicas", 1)
+        if replicas == 1:
+            return pool.submit(call, attempts)
+        copies = Replicas(replicas, attempts, options.get("agree"), self._hear)
+        return asyncio.ensure_future(copies.call(pool, call, attempts))
+
+
+def _seconds(options: Options) -> float | None:
+    timeout = options.get("timeout")
+    return None if timeout is None else timeout.total_seconds()
+
+
+def _error(future: asyncio.Future[Outcome]) -> BaseException | None:
+    """What a call has raised, there or on its way. What ends the program is none of that."""
+    error = future.exception() or future.result().error
+    return error if isinstance(error, Exception) else None

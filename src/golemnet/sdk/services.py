@@ -1,0 +1,261 @@
+"""A service: so many instances of one command, each at a provider, replaced when they fail."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import timedelta
+from types import TracebackType
+from typing import Any, Self
+
+import msgspec
+
+from golemnet.errors import GolemError
+from golemnet.requestor.buyer import Buyer
+from golemnet.requestor.events import Consumer, Event, InstanceFailed, InstanceReady
+from golemnet.requestor.market import Market
+from golemnet.requestor.published import events
+from golemnet.requestor.published.cluster import Cluster
+from golemnet.requestor.published.configuration import ApiConfig
+from golemnet.requestor.published.demand_builder import DemandBuilder
+from golemnet.requestor.published.jobs import Job
+from golemnet.requestor.published.payloads import VmConstraints, VmPackage
+from golemnet.requestor.published.service_state import ServiceState
+from golemnet.requestor.published.strategies import default_strategy
+from golemnet.sdk.errors import ServiceFailed
+from golemnet.sdk.front import DRAIN_S, Front
+from golemnet.sdk.images import FoundImage
+from golemnet.sdk.instances import Instance, Left, Plan, serialized
+
+# The buyer ends everything in time and says why: the cluster must not come first.
+AFTER_THE_BUYER = timedelta(minutes=1)
+
+Tell = Callable[[events.Event], None]
+
+
+class Desk(msgspec.Struct):
+    """What a service buys by: the money, the image, and who hears of it."""
+
+    buyer: Buyer
+    config: ApiConfig
+    image: FoundImage
+    emit: Consumer
+
+    async def open(self, plan: Plan, tell: Tell) -> Cluster[Instance]:
+        """A cluster without instances, whose demand is on the market."""
+        capabilities = () if plan.port is None else ("vpn",)
+        image = msgspec.structs.replace(self.image, capabilities=capabilities)
+        demand = await self.buyer.demand_text(image)
+        builder = DemandBuilder()
+        builder.add_properties(demand.properties)
+        needs = VmConstraints(image.min_mem_gib, image.min_storage_gib, image.min_cpu_threads)
+        job = Job(
+            engine=self,
+            client=self.buyer.client,
+            strategy=default_strategy(),  # it is not asked: the buyer has one
+            tell=tell,
+            expiration_time=self.buyer.expires + AFTER_THE_BUYER,
+            payload=VmPackage(await image.resolve_url(), needs),
+            demand=builder,
+        )
+        market: Market = await self.buyer.publish(demand, self._both(job), job.listen)
+        return Cluster(self, job, market, Instance)
+
+    def _both(self, job: Job) -> Consumer:
+        def hear(event: Event) -> None:
+            job.hear(event)
+            self.emit(event)
+
+        return hear
+
+
+class Service:
+    """Instances of a command; an asynchronous context manager, in which all of them are ready.
+
+    ``Golem.service`` makes it.
+
+    Args:
+        desk: makes what it buys by, and the plan, when it begins.
+        instances: how many.
+        listen: the port of this machine for ``url``; any that is free if it is 0.
+        resume: what ``suspend`` has returned.
+    """
+
+    def __init__(
+        self,
+        desk: Callable[[], Awaitable[tuple[Desk, Plan]]],
+        instances: int,
+        listen: int,
+        resume: Sequence[dict[str, Any]],
+    ) -> None:
+        self._open_desk = desk
+        self._first = instances
+        self._left = [msgspec.convert(each, Left) for each in resume]
+        self._front = Front(lambda: self.instances, listen)
+        self._changed = asyncio.Event()
+        self._cluster: Cluster[Instance] | None = None
+
+    async def __aenter__(self) -> Self:
+        self._desk, self._plan = await self._open_desk()
+        self._cluster = await self._desk.open(self._plan, self._hear)
+        try:
+            if self._plan.port is not None:
+                await self._front.run()
+            self._find_again(self._cluster)
+            await self.scale(self._first)
+        except BaseException:
+            await self.close()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is None:
+            await self.drain()
+        await self.close(error)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it has begun, and not ended."""
+        return self._cluster is not None
+
+    # -- what there is -------------------------------------------------------------------------------------
+
+    @property
+    def instances(self) -> list[Instance]:
+        """Those that shall run, ready or not."""
+        return [each for each in self._all if each.is_wanted]
+
+    @property
+    def url(self) -> str:
+        """Where all instances answer HTTP in turn, at a port of this machine."""
+        return self._front.url
+
+    @property
+    def urls(self) -> list[str]:
+        """Where each of them answers, at ports of this machine. They carry any TCP."""
+        return [each.url for each in self.instances]
+
+    @property
+    def addresses(self) -> list[tuple[str, int]]:
+        """The same as hosts and ports."""
+        return [each.address for each in self.instances]
+
+    # -- what can be done ----------------------------------------------------------------------------------
+
+    async def scale(self, instances: int) -> None:
+        """Have so many instances, and wait until all are ready. Those that are not ready go first.
+
+        Raises:
+            ServiceFailed: one fails wherever it is started.
+        """
+        known = sorted(self.instances, key=lambda each: not each.is_ready)
+        await asyncio.gather(*(self._dismiss(each) for each in known[instances:]))
+        more = instances - len(known)
+        if more > 0:
+            self._running().spawn_instances(instance_params=[{"plan": self._plan}] * more)
+        await asyncio.gather(*(each.open() for each in self.instances if self._plan.port is not None))
+        await self._until(lambda: all(each.is_ready or _is_over(each) for each in self.instances))
+
+    async def wait(self) -> None:
+        """Wait until all instances have ended for good, if they may, or Ctrl-C.
+
+        Raises:
+            ServiceFailed: one fails wherever it is started.
+            RunTimeout, BudgetExhausted: a limit of the Golem is reached.
+        """
+        await self._until(lambda: all(_is_over(each) for each in self.instances))
+
+    async def suspend(self) -> list[dict[str, Any]]:
+        """Leave the instances alone, and end here; what is returned is for ``Golem.service(resume=...)``.
+
+        It is plain data, for JSON. A provider ends what nobody pays for within two minutes.
+        """
+        left = [msgspec.to_builtins(each.left()) for each in self.instances if each.is_ready]
+        cluster, self._cluster = self._running(), None
+        await asyncio.gather(self._front.drain(), *(each.drain(DRAIN_S) for each in cluster.instances))
+        cluster.suspend()
+        await cluster.__aexit__(None, None, None)
+        return left
+
+    async def drain(self) -> None:
+        """Take no requests any more, and let those that are open come to their end, for ten seconds."""
+        await asyncio.gather(self._front.drain(), *(each.drain(DRAIN_S) for each in self._all))
+
+    async def close(self, error: BaseException | None = None) -> None:
+        """End all instances; nothing if that is done."""
+        cluster, self._cluster = self._cluster, None
+        if cluster is None:
+            return
+        await cluster.__aexit__(None, error, None)
+        await self._front.drain()
+        for instance in cluster.instances:
+            await instance.drain(0.0)
+            await instance.release()
+
+    # -- inside --------------------------------------------------------------------------------------------
+
+    @property
+    def _all(self) -> list[Instance]:
+        return [] if self._cluster is None else self._cluster.instances
+
+    def _running(self) -> Cluster[Instance]:
+        if self._cluster is None:
+            raise GolemError(
+                "This service does not run.", next_step="Use it as `async with golem.service(...)`."
+            )
+        return self._cluster
+
+    def _find_again(self, cluster: Cluster[Instance]) -> None:
+        cluster.resume_instances([serialized(each, self._plan) for each in self._left])
+        for instance, left in zip(cluster.instances, self._left, strict=True):
+            instance.find(left)
+
+    async def _dismiss(self, instance: Instance) -> None:
+        instance.is_wanted = False
+        await instance.drain(DRAIN_S)
+        self._running().stop_instance(instance)
+
+    async def _until(self, is_so: Callable[[], bool]) -> None:
+        """Wait for something. Raises what makes it impossible."""
+        ending = asyncio.create_task(self._running().wait_end())
+        try:
+            while True:
+                self._check(ending)
+                if is_so():
+                    return
+                self._changed.clear()
+                changing = asyncio.create_task(self._changed.wait())
+                await asyncio.wait({changing, ending}, return_when=asyncio.FIRST_COMPLETED)
+                changing.cancel()
+        finally:
+            ending.cancel()
+
+    def _check(self, ending: asyncio.Task[None]) -> None:
+        if ending.done():
+            ending.result()
+            raise ServiceFailed("The service was ended.")
+        failed = [each for each in self.instances if _is_over(each) and each.exc_info[1] is not None]
+        if failed:
+            error = failed[0].exc_info[1]
+            raise ServiceFailed(f"`{self._plan.shown}` failed, and is not started again.", why=str(error))
+
+    def _hear(self, event: events.Event) -> None:
+        """Translate what happens to instances, and look again."""
+        match event:
+            case events.ServiceStateChanged(service=Instance() as instance, new=ServiceState.running):
+                seconds = asyncio.get_running_loop().time() - instance.started
+                name = str(instance.provider_name)
+                self._desk.emit(InstanceReady(data=self._plan.shown, provider_name=name, seconds=seconds))
+            case events.ServiceFinished(service=Instance() as instance) if instance.exc_info[1] is not None:
+                name, problem = str(instance.provider_name), str(instance.exc_info[1])
+                self._desk.emit(InstanceFailed(data=self._plan.shown, provider_name=name, problem=problem))
+            case _:
+                pass
+        self._changed.set()
+
+
+def _is_over(instance: Instance) -> bool:
+    """Whether it has ended for good."""
+    return instance.state is ServiceState.terminated and not instance.restart_condition

@@ -1,0 +1,66 @@
+"""A web service at two machines: one is lost, more are wanted, then fewer; it outlives its Golem."""
+
+import asyncio
+import json
+
+import aiohttp
+
+from golemnet import Golem, http
+from golemnet.requestor.events import InstanceFailed
+from golemnet.requestor.summary import printer
+from golemnet.sdk.errors import ServiceFailed
+
+COMMAND = "cat /proc/sys/kernel/random/uuid > index.html; exec busybox httpd -f -p 8000"
+HTTPD = {"image": "small", "port": 8000, "healthy": http("/index.html")}
+say = printer(print)
+
+
+async def visit(session: aiohttp.ClientSession, url: str) -> str:
+    async with session.get(f"{url}/index.html") as answer:
+        return await answer.text()
+
+
+async def visits(service, count: int) -> int:
+    """How many different instances answer, of so many requests."""
+    async with aiohttp.ClientSession() as session:
+        return len({await visit(session, service.url) for _ in range(count)})
+
+
+async def first():
+    failed = asyncio.Event()
+
+    def hear(event):
+        if isinstance(event, InstanceFailed):
+            failed.set()
+        say(event)
+
+    async with (
+        Golem(1.0, event_consumer=hear) as golem,
+        golem.service(COMMAND, instances=2, **HTTPD) as service,
+    ):
+        print("running", await visits(service, 6), flush=True)
+        await failed.wait()  # the test kills one
+        await service.scale(3)
+        print("scaled", len(service.urls), await visits(service, 9), flush=True)
+        await service.scale(1)
+        print("scaled", len(service.urls), await visits(service, 3), flush=True)
+        return await service.suspend()
+
+
+async def second(left):
+    async with Golem(1.0, retries=1, event_consumer=say) as golem:
+        async with golem.service(COMMAND, resume=left, **HTTPD) as service:
+            print("resumed", len(service.urls), await visits(service, 3), flush=True)
+        try:
+            await golem.service("echo why >&2; exit 3", image="small", port=1).__aenter__()
+        except ServiceFailed as error:
+            print("failed", error.why)
+
+
+async def main():
+    left = json.loads(json.dumps(await first()))
+    await second(left)
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
