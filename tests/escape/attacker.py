@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from ipaddress import IPv4Interface
 from pathlib import Path
 
@@ -59,6 +60,18 @@ class Siege:
         if outcome.error_tail and "Killed" not in outcome.error_tail and outcome.code not in (0, 137):
             print(outcome.error_tail, file=sys.stderr)
         return str(outcome.stdout)
+
+    async def attempts(self, files: Sequence[str], context: Mapping[str, object]) -> dict[str, str | None]:
+        """What comes through when the last of the programs ``files`` makes its attempts inside."""
+        for name in files:
+            source = Path(__file__).with_name(f"{name}.py").read_bytes()
+            with self.volumes.open_to_write(f"/golem/work/{name}.py") as file:
+                file.write(source)
+        told = json.dumps({**self.context, "memory_bytes": LIMITS.memory_bytes, **context})
+        process = await self.driver.run(PYTHON, [f"/golem/work/{files[-1]}.py", told])
+        output, errors = await asyncio.gather(process.stdout.read(), process.stderr.read())
+        print(errors.decode(errors="replace"), file=sys.stderr)
+        return dict(json.loads(line) for line in output.splitlines())
 
     async def read(self, path: str) -> str | None:
         """What a transfer out of the environment gets; None if it is refused."""

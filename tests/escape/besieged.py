@@ -79,17 +79,17 @@ class Host:
         }
 
 
-def besiege(driver: str, image: Path) -> Outcome:
-    """One whole siege: from a new folder to what is left of it."""
+def besiege(driver: str, image: Path, program: Path = SIEGE) -> Outcome:
+    """One whole siege by ``program``: from a new folder to what is left of it."""
     with _host() as host:
-        command = [sys.executable, str(SIEGE), driver, json.dumps(host.context(image))]
+        command = [sys.executable, str(program), driver, json.dumps(host.context(image))]
         done = subprocess.run(command, capture_output=True, text=True, timeout=SIEGE_TIMEOUT_S, check=False)
         print(done.stderr)
         assert done.returncode == 0, done.stderr[-4000:]
         harm = list(_harm(host))
         host.secret.unlink()
         left = Ground(host.home, set(host.containers)).traces_left(TRACES_TIMEOUT_S)
-        return Outcome(json.loads(done.stdout), left, harm)
+        return Outcome(json.loads(done.stdout.splitlines()[-1]), left, harm)
 
 
 def attempts_on_the_host(names: Sequence[str]) -> dict[str, str | None]:

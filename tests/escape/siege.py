@@ -48,7 +48,7 @@ async def besiege(driver: str, context: dict) -> dict[str, str | None]:
         await settle_the_neighbour(neighbour, context)
         await siege.deploy()
         await siege.join_a_private_network()
-        found |= await from_inside(siege)
+        found |= await siege.attempts(FILES, {})
         for name in sorted(WAYS, key=lambda name: name == LAST):
             started = time.monotonic()
             found[name] = await exhausted(siege) or await WAYS[name](siege)
@@ -75,18 +75,6 @@ async def settle_the_neighbour(neighbour: Driver, context: dict) -> None:
     names = (context["neighbour_socket"], str(context["neighbour_port"]), context["secret_name"])
     process = await neighbour.run(PYTHON, ["-c", NEIGHBOUR, *names])
     assert await asyncio.wait_for(process.stdout.readline(), WAIT_S) == b"up\n"
-
-
-async def from_inside(siege: Siege) -> dict[str, str | None]:
-    for name in FILES:
-        source = Path(__file__).with_name(f"{name}.py").read_bytes()
-        with siege.volumes.open_to_write(f"/golem/work/{name}.py") as file:
-            file.write(source)
-    context = {**siege.context, "memory_bytes": LIMITS.memory_bytes}
-    process = await siege.driver.run(PYTHON, ["/golem/work/attempts.py", json.dumps(context)])
-    output, errors = await asyncio.gather(process.stdout.read(), process.stderr.read())
-    print(errors.decode(errors="replace"), file=sys.stderr)
-    return dict(json.loads(line) for line in output.splitlines())
 
 
 def be_nobody(home: Path) -> None:

@@ -10,7 +10,7 @@ import os
 from pathlib import Path
 
 import pytest
-from attempts import ATTEMPTS
+from attempts import NAMES
 from besieged import Outcome, attempts_on_the_host, besiege, is_installed
 from siege import WAYS
 
@@ -26,7 +26,7 @@ def driver(name: str, *, as_root: bool) -> object:
 
 
 DRIVERS = [driver("crun", as_root=True), driver("runc", as_root=True), driver("bwrap", as_root=False)]
-ALL = [*ATTEMPTS, *WAYS, "delay_the_end"]
+ALL = [*NAMES, *WAYS, "delay_the_end"]
 
 
 # harmless to try on the machine itself

@@ -17,6 +17,7 @@ from ipaddress import IPv4Address, IPv4Interface
 from typing import Any, Final
 
 from golemnet.exeunit.host_names import HostNames
+from golemnet.exeunit.joined_streams import BUFFER_BYTES, Stream, join_streams
 from golemnet.exeunit.pace import Pace
 from golemnet.exeunit.public_addresses import check_public
 from golemnet.exeunit.resolver import Resolver
@@ -36,7 +37,6 @@ CONNECTIONS_A_SECOND: Final = 50.0
 """Beyond the first ``MAX_CONNECTIONS``: whom the names lead to must not be flooded by this machine."""
 CONNECT_TIMEOUT_S: Final = 10.0
 PAUSE_S: Final = 0.5
-BUFFER_BYTES: Final = 64 * 1024
 
 Resolve = Callable[[str, int], Awaitable[Sequence[tuple[str, int]]]]
 """The addresses of a host, each with the port."""
@@ -126,35 +126,25 @@ class WayOut:
 
     async def _serve(self, inner: socket.socket, until_the_end: contextlib.ExitStack) -> None:
         with until_the_end:
-            reader, writer = await asyncio.open_connection(sock=inner, limit=BUFFER_BYTES)
+            stream = await asyncio.open_connection(sock=inner, limit=BUFFER_BYTES)
             try:
-                await self._join(reader, writer)
-                await writer.wait_closed()
+                await self._join(stream)
             except (OSError, ExceptionGroup) as error:
                 log.info("no_way_out error=%r", str(error) or type(error).__name__)
-                writer.transport.abort()
-            except asyncio.CancelledError:
-                writer.transport.abort()
-                raise
+            finally:
+                stream[1].transport.abort()
 
-    async def _join(self, inner_reader: asyncio.StreamReader, inner: asyncio.StreamWriter) -> None:
-        address, port = inner.get_extra_info("sockname")
+    async def _join(self, inner: Stream) -> None:
+        address, port = inner[1].get_extra_info("sockname")
         if address not in self._hosts:
             raise ConnectionRefusedError(f"{address}:{port} is no place")
-        outer_reader, outer = await self._connect(Place(self._hosts[address], port))
+        outer = await self._connect(Place(self._hosts[address], port))
         try:
-            async with asyncio.TaskGroup() as group:
-                group.create_task(_pass_on(inner_reader, outer))
-                group.create_task(_pass_on(outer_reader, inner))
-        except BaseException:
-            outer.transport.abort()
-            raise
-        # what is still to be written is written before the end
-        outer.close()
-        inner.close()
-        await outer.wait_closed()
+            await join_streams(inner, outer)
+        finally:
+            outer[1].transport.abort()
 
-    async def _connect(self, place: Place) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    async def _connect(self, place: Place) -> Stream:
         """A connection to the first address that answers. Raises OSError, TimeoutError."""
         failure: OSError = ConnectionRefusedError(f"{place.host} has no address")
         async with asyncio.timeout(CONNECT_TIMEOUT_S):
@@ -165,12 +155,3 @@ class WayOut:
                 except OSError as error:
                     failure = error
         raise failure
-
-
-async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Copy to the end, and say that it is the end; never more is read than the other side takes."""
-    while data := await reader.read(BUFFER_BYTES):
-        writer.write(data)
-        await writer.drain()
-    with contextlib.suppress(OSError):
-        writer.write_eof()

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import pytest
 
+from golemnet.exeunit import joined_streams
 from golemnet.exeunit.public_addresses import check_public
 from golemnet.exeunit.way_out import OWN, WayOut
 from golemnet.model.manifest import Outbound
@@ -223,3 +224,23 @@ print(socket.inet_ntoa(s.recv(512)[-4:]))
     said, _ = await process.communicate()
     assert said.decode().strip() == str(OWN.ip + 2)
     await way.close()
+
+
+async def test_whom_nobody_answers_takes_no_place_for_ever(inside, monkeypatch):
+    """Whether the end of what an activity says is its end, too, cannot be seen; silence tells it."""
+    monkeypatch.setattr(joined_streams, "LINGER_S", 0.2)
+    come = asyncio.Queue[asyncio.StreamReader]()
+    server = await asyncio.start_server(lambda reader, _writer: come.put_nowait(reader), "127.0.0.1", 0)
+    way = WayOut(lambda address: None, Internet(server.sockets[0].getsockname()[1]).resolve)
+    await way.open(inside, Outbound(("http://silent.example",)))
+    (connected,) = await inside.open_sockets(1)
+    async with asyncio.timeout(5):
+        await asyncio.get_running_loop().sock_connect(connected, (str(OWN.ip + 1), 80))
+        reader = await come.get()
+        connected.close()
+        assert await reader.read() == b""
+        serving = {task for task in way._tasks if task.get_coro().__name__ == "_serve"}
+        assert len(serving) == 1
+        await asyncio.wait(serving)
+    await way.close()
+    server.close()
