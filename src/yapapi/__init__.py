@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from golemnet.requestor.published.context import ExecOptions, WorkContext
     from golemnet.requestor.published.errors import NoPaymentAccountError
-    from golemnet.requestor.published.golem import Golem
     from golemnet.requestor.published.tasks import Task
+    from golemnet.sdk.published_golem import Golem
 
     __version__: str
 

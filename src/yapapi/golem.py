@@ -1,6 +1,6 @@
 """The door: ``async with Golem(budget=1.0) as golem``."""
 
 from golemnet.requestor.published.configuration import ApiConfig
-from golemnet.requestor.published.golem import Golem
+from golemnet.sdk.published_golem import Golem
 
 __all__ = ["ApiConfig", "Golem"]

@@ -37,6 +37,7 @@ pytestmark = [
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 SERVING = Path(__file__).parent / "scripts" / "serving.py"
+SHORT_YAPAPI = Path(__file__).parent / "scripts" / "short_yapapi.py"
 SQUARES = Path(__file__).parent / "scripts" / "squares.py"
 GOLEM = Path(sys.executable).parent / "golem"
 PROVIDERS, SUBNET = 3, "sdk-test"
@@ -172,6 +173,17 @@ async def test_a_server_as_a_one_liner(net: DemoNetwork, ledger: Ledger, tmp_pat
         process.send_signal(signal.SIGINT)
         assert await answer.text() == "slowly"
     assert await asyncio.wait_for(process.wait(), STEP_S) == 130
+    await ledger.check()
+
+
+async def test_the_short_ways_of_yapapi(net: DemoNetwork, ledger: Ledger, tmp_path: Path):
+    small = cached_image(READY_MADE["small"](), cache_directory())
+    await net.publish(small.image, "me/small")
+    async with running_script(tmp_path, SHORT_YAPAPI, environment=net.environment) as running:
+        assert await running.finish(STEP_S) == 0, running.output
+    said = [line for line in running.output.splitlines() if "[" not in line]
+    squares = [f"mapped {number * number}" for number in range(6)]
+    assert said == [*squares, "submitted 1024", "ran 42", "worked", "jobs 4 4", "invoices True"]
     await ledger.check()
 
 

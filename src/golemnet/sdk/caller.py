@@ -7,9 +7,10 @@ import os
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable, Sequence
 from contextlib import aclosing
+from functools import cached_property
 from typing import Any, ParamSpec, TypeVar, Unpack, overload
 
-from golemnet.requestor.events import Consumer
+from golemnet.requestor.events import Event
 from golemnet.sdk.calls import Call, Kind, Outcome
 from golemnet.sdk.commands import CommandKind, Finished, OneCommand
 from golemnet.sdk.functions import FunctionKind
@@ -30,19 +31,21 @@ Items = Iterable[T] | AsyncIterable[T]
 class Caller(ABC):
     """Gives calls to the workers of an image; subclasses say where these are bought.
 
-    Args:
-        workers: at most so many machines at once, unless a call says otherwise.
-        retries: how often a call goes to another machine, likewise.
-        trusted: classes, besides plain data, that results may hold.
-        hear: hears what happens to calls.
+    ``_workers`` machines at most are used at once, and a call goes to another one ``_retries`` times, unless
+    it says otherwise; ``_trusted`` are the classes, besides plain data, that results may hold.
     """
 
-    def __init__(self, workers: int, retries: int, trusted: Sequence[type], hear: Consumer) -> None:
-        self._workers = workers
-        self._retries = retries
-        self._trusted = tuple(trusted)
-        self._hear = hear
-        self._functions: dict[str, FunctionKind] = {}
+    _workers: int = 5
+    _retries: int = 3
+    _trusted: Sequence[type] = ()
+
+    @cached_property
+    def _functions(self) -> dict[str, FunctionKind]:
+        return {}
+
+    @abstractmethod
+    def _hear(self, event: Event) -> None:
+        """Something has happened to a call."""
 
     @abstractmethod
     async def _pool(self, options: Options, needs_python: bool) -> Pool:

@@ -10,12 +10,11 @@ from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, Unpack
+from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from golemnet.errors import GolemError
 from golemnet.requestor.buyer import Buyer, checked
-from golemnet.requestor.events import Consumer
-from golemnet.requestor.published.configuration import ApiConfig
+from golemnet.requestor.events import Consumer, Event
 from golemnet.requestor.strategies import MarketStrategy
 from golemnet.sdk.caller import Caller
 from golemnet.sdk.calls import Call, Outcome
@@ -23,14 +22,15 @@ from golemnet.sdk.costs import CostReport, Estimate, estimate
 from golemnet.sdk.health import Check, tcp
 from golemnet.sdk.history import History
 from golemnet.sdk.images import find_image
-from golemnet.sdk.instances import Plan, Restart
 from golemnet.sdk.interrupts import Interrupted, Interrupts
-from golemnet.sdk.options import Options
+from golemnet.sdk.options import Options, Restart
 from golemnet.sdk.pool import Pool
 from golemnet.sdk.pools import Pools
 from golemnet.sdk.progress import Notes, ending
-from golemnet.sdk.services import Desk, Service
 from golemnet.sdk.strategies import BestValue
+
+if TYPE_CHECKING:
+    from golemnet.sdk.services import Desk, Service
 
 OFFERS_S = 3.0
 QUIET_S = 0.5
@@ -77,13 +77,13 @@ class Golem(Caller):
         min_cpu_threads: int = 1,
         event_consumer: Consumer | None = None,
     ) -> None:
-        checked(workers, workers >= 1, "workers is a number of machines: 1 or more")
-        checked(retries, retries >= 0, "retries is a number of attempts after the first")
+        self._workers = checked(workers, workers >= 1, "workers is a number of machines: 1 or more")
+        self._retries = checked(retries, retries >= 0, "retries is a number of attempts after the first")
+        self._trusted = tuple(trusted)
         self._image = image
         self._needs = (min_mem_gib, min_cpu_threads)
         self._consume = event_consumer or Notes()
         self._history = History(run, report, self._consume, self._say)
-        super().__init__(workers, retries, trusted, self._history.hear)
         self._buyer = Buyer(
             budget=budget,
             timeout=timeout,
@@ -103,7 +103,8 @@ class Golem(Caller):
             raise
         self._is_open = True
         history = self._history
-        self._pools = Pools(self._buyer, self._needs, history.book.note, history.hear, self._say)
+        buyer, note = self._buyer, history.book.note
+        self._pools = Pools(buyer, buyer.demand, self._needs, note, history.hear, self._say)
         self._interrupts = Interrupts(self._drain, _tell)
         self._interrupts.listen()
         history.reserved(self._buyer.allocation_id)
@@ -162,6 +163,10 @@ class Golem(Caller):
             ready_within: after that, an instance that is not healthy has failed.
             resume: what ``service.suspend()`` has returned.
         """
+        from golemnet.requestor.published.configuration import ApiConfig
+        from golemnet.sdk.instances import Plan
+        from golemnet.sdk.services import Desk, Service  # not many programs need all that
+
         wanted = (len(resume) or 1) if instances is None else instances
         checked(wanted, wanted >= 0, "instances is a number of machines: 0 or more")
         paths = [Path(each).absolute() for each in files]
@@ -217,6 +222,9 @@ class Golem(Caller):
             return self._ask(pool, call, options)
         once = self._history.once(key, call, lambda: self._ask(pool, call, options))
         return asyncio.ensure_future(once)
+
+    def _hear(self, event: Event) -> None:
+        self._history.hear(event)
 
     async def _pool(self, options: Options, needs_python: bool) -> Pool:
         self._check_open()

@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import aiohttp
 import msgspec
@@ -21,6 +21,7 @@ from golemnet.requestor.published.socket_proxy import ProxyServer, SocketProxy, 
 from golemnet.rest.client import Client
 from golemnet.sdk.errors import Unhealthy
 from golemnet.sdk.health import Check, is_well
+from golemnet.sdk.options import Restart
 
 HOST = "127.0.0.1"
 FOLDER = "/golem/work"
@@ -30,8 +31,6 @@ CHECK_S, FIRST_CHECK_S = 2.0, 0.2
 MISSES = 3
 MAX_SHOWN = 60
 _SCRIPT = f'cd {FOLDER} && exec "$@"'
-
-Restart = Literal["always", "on-failure", "never"]
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):

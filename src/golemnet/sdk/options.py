@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any, TypedDict
+from typing import Any, Literal, TypedDict
+
+Restart = Literal["always", "on-failure", "never"]
 
 
 class Options(TypedDict, total=False):

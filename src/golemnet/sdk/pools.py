@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from golemnet.requestor.buyer import Buyer
 from golemnet.requestor.events import Consumer
+from golemnet.requestor.market import Market
 from golemnet.sdk.calls import Call, Outcome
-from golemnet.sdk.images import check_python, find_image
+from golemnet.sdk.images import FoundImage, check_python, find_image
 from golemnet.sdk.interrupts import Interrupted
 from golemnet.sdk.pool import Pool
 
@@ -18,6 +19,7 @@ class Pools:
 
     Args:
         buyer: pays.
+        demand: puts a demand for an image on the market.
         needs: memory in GiB and processors that a machine must have.
         done: hears of each outcome.
         emit: hears what happens.
@@ -27,12 +29,14 @@ class Pools:
     def __init__(
         self,
         buyer: Buyer,
+        demand: Callable[[FoundImage], Awaitable[Market]],
         needs: tuple[float, int],
         done: Callable[[Call, Outcome], None],
         emit: Consumer,
         say: Callable[[str], None],
     ) -> None:
         self._buyer = buyer
+        self._demand = demand
         self._needs = needs
         self._done = done
         self._emit = emit
@@ -70,7 +74,7 @@ class Pools:
         image = await find_image(name, *self._needs, self._say)
         if needs_python:
             check_python(image, name)
-        market = await self._buyer.demand(image)
+        market = await self._demand(image)
         return Pool(self._buyer, market, workers, self._banned, self._done, self._emit)
 
 
