@@ -43,10 +43,10 @@ class DemoNetwork:
 
 
 @asynccontextmanager
-async def demo_network(providers: int, subnet: str) -> AsyncIterator[DemoNetwork]:
+async def demo_network(providers: int, subnet: str, driver: str = "erc20") -> AsyncIterator[DemoNetwork]:
     """A fresh network; it and its data are gone afterwards, even if this process is killed."""
     layout = Layout.at(Path(tempfile.mkdtemp(prefix="golem-demo-")))
-    choices = Choices(providers, subnet, os.getpid())
+    choices = Choices(providers, subnet, os.getpid(), driver)
     try:
         await asyncio.to_thread(launch, layout, choices, _ignore)
         state = await _state(layout)

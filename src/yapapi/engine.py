@@ -1,8 +1,8 @@
 """Names of the engine that scripts use."""
 
-from golemnet.requestor.published.engine import MAINNET_NETWORKS
+from golemnet.requestor.platforms import DEFAULT_DRIVER, DEFAULT_NETWORK, MAINNET_NETWORKS
 from golemnet.requestor.published.errors import NoPaymentAccountError
-from golemnet.requestor.published.golem import DEFAULT_DRIVER, DEFAULT_NETWORK, DEFAULT_SUBNET
+from golemnet.requestor.published.golem import DEFAULT_SUBNET
 from golemnet.requestor.published.jobs import Job
 
 __all__ = [

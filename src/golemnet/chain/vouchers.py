@@ -100,6 +100,10 @@ class VoucherContract:
             )
         return self._chain.file.vouchers.lower()
 
+    async def prepare(self, timeout_s: float) -> None:
+        """Allow the contract to take deposits of this account, so that the first one is one transaction."""
+        await approve(self._chain, self._sender, self._address, 1, timeout_s)
+
     async def standing(self, payer: str, payee: str, confirmations: int = 1) -> Standing:
         """Deposit, redeemed amount and notice, as they were ``confirmations`` - 1 blocks ago."""
         number = await self._chain.block_number()

@@ -15,7 +15,7 @@ from golemnet.cli.output import show_json, show_table
 from golemnet.errors import GolemError
 from golemnet.local.layout import Layout
 from golemnet.local.messages import NetworkState, Progress, Request
-from golemnet.local.plan import DEFAULT_SUBNET, Choices
+from golemnet.local.plan import DEFAULT_SUBNET, DRIVERS, Choices
 
 Directory = Annotated[Path | None, Parameter(name=["--dir", "-d"])]
 AsJson = Annotated[bool, Parameter(name="--json", negative="")]
@@ -30,6 +30,7 @@ def up(
     providers: Annotated[int, Parameter(name=["--providers", "-n"])] = 3,
     subnet: str = DEFAULT_SUBNET,
     fresh: Annotated[bool, Flag] = False,
+    driver: str = DRIVERS[0],
     follow: int | None = None,
     directory: Directory = None,
     json: AsJson = False,
@@ -40,6 +41,7 @@ def up(
         providers: how many.
         subnet: the market's subnet that they sell on.
         fresh: forget what an earlier network in the same directory knew.
+        driver: how its scripts pay: erc20 (transactions) or voucher.
         follow: end the network when the process with this id ends.
         directory: where its data is (default ~/.local/share/golemnet/local).
         json: print the environment of a script as JSON.
@@ -49,7 +51,7 @@ def up(
     layout = _layout(directory)
     if fresh:
         remove(layout)
-    launch(layout, Choices(providers, subnet, follow), _show_progress)
+    launch(layout, Choices(providers, subnet, follow, driver), _show_progress)
     environment = _state(layout).environment
     if json:
         show_json(environment)

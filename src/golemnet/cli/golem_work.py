@@ -40,6 +40,7 @@ class Terms:
         timeout: minutes for everything.
         output: the folder for files that commands make.
         subnet: the part of the market (default: YAGNA_SUBNET).
+        driver: how is paid: erc20 or voucher (default: YAGNA_PAYMENT_DRIVER).
         report: where a page about the run goes, as HTML.
     """
 
@@ -50,6 +51,7 @@ class Terms:
     timeout: float = 60.0
     output: Annotated[Path, Parameter(name=["--output", "-o"])] = Path(".")
     subnet: str | None = None
+    driver: str | None = None
     report: Path | None = None
 
 
@@ -223,6 +225,7 @@ async def golem_for(
         timeout=timedelta(minutes=terms.timeout),
         max_price=terms.max_price,
         subnet_tag=terms.subnet,
+        payment_driver=terms.driver,
         run=run,
         report=terms.report,
         event_consumer=notes,

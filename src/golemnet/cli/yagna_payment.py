@@ -15,6 +15,8 @@ from golemnet.rest.payment import Account, InitAccount
 
 ACCOUNT_COLUMNS = ["address", "driver", "network", "token", "send", "recv"]
 
+Driver = Annotated[str, Parameter(env_var="YAGNA_PAYMENT_DRIVER")]
+
 app = App(name="payment", help="Pay and be paid.")
 driver = App(name="driver", help="Show payment drivers.")
 accounts = App(name="accounts", help="Show payment accounts.")
@@ -24,6 +26,7 @@ app.command(yagna_payment_deposit.app)
 app.command(yagna_payment_books.invoice)
 app.command(yagna_payment_books.ledger)
 app.command(yagna_payment_books.verify)
+app.command(yagna_payment_books.redeem)
 app.command(yagna_payment_books.exit_, name="exit")
 
 
@@ -34,7 +37,7 @@ async def init(
     receiver: Annotated[bool, Parameter(name=["--receiver", "--provider", "-p"], negative="")] = False,
     account: str | None = None,
     network: str | None = None,
-    driver: str = "erc20",
+    driver: Driver = "erc20",
     context: Given,
 ) -> None:
     """Prepare the account for paying, being paid, or both (the default); asks the faucet where one is.
@@ -58,7 +61,7 @@ async def init(
 
 @app.command
 async def fund(
-    *, account: str | None = None, network: str | None = None, driver: str = "erc20", context: Given
+    *, account: str | None = None, network: str | None = None, driver: Driver = "erc20", context: Given
 ) -> None:
     """Ask the faucet of a test network for tokens and gas."""
     async with context.client() as client:
@@ -69,7 +72,7 @@ async def fund(
 
 @app.command
 async def status(
-    *, account: str | None = None, network: str | None = None, driver: str = "erc20", context: Given
+    *, account: str | None = None, network: str | None = None, driver: Driver = "erc20", context: Given
 ) -> None:
     """Show balance, reservations, and what was and is to be paid."""
     async with context.client() as client:

@@ -1,4 +1,4 @@
-"""``yagna payment ledger``, ``verify``, ``invoice status`` and ``exit``: where the money went."""
+"""``yagna payment ledger``, ``verify``, ``invoice status``, ``redeem`` and ``exit``: where the money went."""
 
 from __future__ import annotations
 
@@ -51,6 +51,13 @@ async def verify(*, context: Given) -> None:
     mismatches = sum(each.kind == "mismatch" for each in findings)
     if mismatches:
         raise GolemError(f"Books and chain differ in {mismatches} cases.")
+
+
+async def redeem(*, context: Given) -> None:
+    """Turn all vouchers of others into tokens now, by one transaction; by itself it is done in time."""
+    async with context.client() as client:
+        redeemed = await client.payment.redeem_vouchers()
+    show_one(msgspec.structs.asdict(redeemed), as_json=context.as_json)
 
 
 async def exit_(

@@ -17,7 +17,7 @@ from golemnet.local.layout import Layout
 from golemnet.local.leftovers import remove_leftovers
 from golemnet.local.lock import only_one
 from golemnet.local.messages import Progress
-from golemnet.local.plan import MAX_PROVIDERS, Choices
+from golemnet.local.plan import DRIVERS, MAX_PROVIDERS, Choices
 
 STOP_TIMEOUT_S = 40.0
 
@@ -32,6 +32,8 @@ def launch(layout: Layout, choices: Choices, on_progress: Callable[[Progress], N
     """
     if not 1 <= choices.providers <= MAX_PROVIDERS:
         raise GolemError(f"A local network has 1 to {MAX_PROVIDERS} providers, not {choices.providers}.")
+    if choices.driver not in DRIVERS:
+        raise GolemError(f"Nothing is paid by {choices.driver!r}.", next_step=f"Say {' or '.join(DRIVERS)}.")
     layout.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     layout.logs.mkdir(exist_ok=True)
     supervisor = _spawn(layout, choices)

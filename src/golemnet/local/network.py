@@ -16,6 +16,7 @@ from golemnet.local.layout import Layout
 from golemnet.local.leftovers import note_processes
 from golemnet.local.messages import NetworkState, ProcessState
 from golemnet.local.plan import (
+    DRIVERS,
     REQUESTOR,
     Choices,
     Ports,
@@ -48,6 +49,7 @@ class LocalNetwork:
         self._children = {plan.name: Child(plan, layout.log(plan.name)) for plan in plans}
         self._usable = {plan.name: asyncio.Event() for plan in plans}
         self._environment = script_environment(choices, layout, ports, secrets)
+        self._platform = None if choices.driver == DRIVERS[0] else f"{choices.driver}-local-tglm"
 
     async def bring_up(self) -> None:
         """Start everything, each process as soon as what it needs is ready; the requestor has funds then.
@@ -112,7 +114,7 @@ class LocalNetwork:
     async def _prepare_account(self, plan: ProcessPlan) -> None:
         pays = plan.role == "requestor"
         async with Client.local(self._socket(plan.name)) as client:
-            await client.payment.init(InitAccount(sender=pays, receiver=not pays))
+            await client.payment.init(InitAccount(platform=self._platform, sender=pays, receiver=not pays))
 
     def _socket(self, node: str) -> Path:
         return self._layout.node(node) / "yagna.sock"

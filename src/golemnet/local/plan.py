@@ -17,14 +17,19 @@ CHAIN = "chain"
 REGISTRY = "registry"
 MAX_PROVIDERS = 99
 DEFAULT_SUBNET = "demo-1"
+DRIVERS = ("erc20", "voucher")
 
 
 class Choices(msgspec.Struct, frozen=True):
-    """What a user decides; ``follow`` is the id of a process with which the network ends."""
+    """What a user decides; ``follow`` is the id of a process with which the network ends.
+
+    ``driver`` is how the scripts of its environment pay: ``erc20`` or ``voucher``.
+    """
 
     providers: int = 3
     subnet: str = DEFAULT_SUBNET
     follow: int | None = None
+    driver: str = DRIVERS[0]
 
 
 class Secrets(msgspec.Struct, frozen=True):
@@ -90,6 +95,7 @@ def script_environment(choices: Choices, layout: Layout, ports: Ports, keys: Sec
     return {
         "YAGNA_API_URL": api_url(ports, REQUESTOR),
         **_service_urls(api_url(ports, REQUESTOR)),
+        **_way_to_pay(choices),
         "YAGNA_APPKEY": keys.app_keys[REQUESTOR],
         "YAGNA_SUBNET": choices.subnet,
         "YAGNA_DATADIR": str(layout.node(REQUESTOR)),
@@ -108,6 +114,13 @@ def api_url(ports: Ports, node: str) -> str:
 def registry_url(ports: Ports) -> str:
     """Where the registry listens."""
     return f"http://{HOST}:{ports.registry}"
+
+
+def _way_to_pay(choices: Choices) -> dict[str, str]:
+    """The usual one is not named: published clients have names of their own for it."""
+    if choices.driver == DRIVERS[0]:
+        return {}
+    return {"YAGNA_PAYMENT_DRIVER": choices.driver, "YAGNA_PAYMENT_NETWORK": "local"}
 
 
 def _service_urls(api: str) -> dict[str, str]:

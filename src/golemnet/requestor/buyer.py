@@ -16,6 +16,7 @@ from typing import Any, Self, TypeVar
 from golemnet.clock import Clock, SystemClock
 from golemnet.errors import GolemError
 from golemnet.gftp.daemon_address import DaemonAddress, daemon_of
+from golemnet.model import names
 from golemnet.model.money import format_amount, parse_amount
 from golemnet.requestor.budget import Budget
 from golemnet.requestor.demand import DemandText, Package, compose
@@ -26,13 +27,14 @@ from golemnet.requestor.files import SharedFolder
 from golemnet.requestor.leftovers import Leftovers
 from golemnet.requestor.market import Market, Tailor
 from golemnet.requestor.payments import Cashier
+from golemnet.requestor.platforms import chosen_platform
 from golemnet.requestor.run import Run
 from golemnet.requestor.strategies import MarketStrategy
 from golemnet.requestor.task_queue import AnyTask, TaskQueue
 from golemnet.requestor.worker import Drive, Worker, driving
 from golemnet.rest.client import Client
 from golemnet.rest.errors import ApiError, Unauthorized
-from golemnet.rest.payment import Allocation, MarketDecoration
+from golemnet.rest.payment import Allocation, Decoration, MarketDecoration
 from golemnet.rest.transport import DaemonUnreachable
 
 INVOICES_S = 30.0
@@ -54,7 +56,8 @@ class Buyer:
         emit: hears what happens.
         clock: time.
         daemon: which one; by default that of the environment.
-        platform: how is paid, like ``erc20-holesky-tglm``; by default as the daemon prefers.
+        platform: how is paid, like ``erc20-holesky-tglm``; by default as ``YAGNA_PAYMENT_DRIVER`` and
+            ``YAGNA_PAYMENT_NETWORK`` say, else as the daemon prefers.
 
     Raises:
         GolemError: an argument makes no sense, or there is no application key.
@@ -79,7 +82,7 @@ class Buyer:
         self._emit = _harmless(emit)
         self._clock = clock or SystemClock()
         self._daemon = daemon
-        self._platform = platform
+        self._platform = platform or chosen_platform()
         self._client = Client.from_environment() if daemon is None else Client(daemon.api_url, daemon.app_key)
         self._markets: list[Market] = []
         self._negotiating: dict[Market, asyncio.Task[None]] = {}
@@ -119,8 +122,10 @@ class Buyer:
         return compose(package, self._subnet, self.expires, await self.decoration(), self._name)
 
     async def decoration(self) -> MarketDecoration:
-        """What a demand needs, so that only those answer who can be paid from the allocation."""
-        return await self._client.payment.get_demand_decorations([self.allocation_id])
+        """What a demand needs, so that only those answer who can be paid from the allocation, and are so."""
+        found = await self._client.payment.get_demand_decorations([self.allocation_id])
+        found.properties.append(Decoration(key=names.CHOSEN_PLATFORM, value=self.platform))
+        return found
 
     async def publish(
         self, demand: DemandText, emit: Consumer, tell: Listener = ignore, tailor: Tailor | None = None

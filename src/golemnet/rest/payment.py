@@ -275,6 +275,12 @@ class Withdrawn(MoneyWire):
     transaction: str
 
 
+class Redeemed(MoneyWire):
+    """What ``yagna payment redeem`` (ours) has brought."""
+
+    redeemed: Decimal
+
+
 class VoucherExit(MoneyWire):
     """What ``yagna payment exit --driver voucher`` (ours) has done, and what is still to come.
 

@@ -25,6 +25,7 @@ from golemnet.rest.payment import (
     NewInvoice,
     Payment,
     PlatformEntry,
+    Redeemed,
     Rejection,
     VoucherExit,
     Withdrawal,
@@ -77,6 +78,11 @@ class PaymentClient:
     async def exit(self, body: Withdrawal) -> Withdrawn:
         """Move tokens out of the account, by one transaction that is confirmed."""
         return await self._transport.post(f"{PREFIX}/exit", Withdrawn, body, timeout_s=INIT_TIMEOUT_S)
+
+    async def redeem_vouchers(self) -> Redeemed:
+        """Turn all vouchers of others into tokens."""
+        path = f"{PREFIX}/vouchers/redeem"
+        return await self._transport.post(path, Redeemed, timeout_s=INIT_TIMEOUT_S)
 
     async def exit_vouchers(self) -> VoucherExit:
         """Redeem all vouchers, and take back deposits as far as their notices allow."""

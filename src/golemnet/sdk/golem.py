@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Self, Unpack
 from golemnet.errors import GolemError
 from golemnet.requestor.buyer import Buyer, checked
 from golemnet.requestor.events import Consumer, Event
+from golemnet.requestor.platforms import chosen_platform
 from golemnet.requestor.strategies import MarketStrategy
 from golemnet.sdk.caller import Caller
 from golemnet.sdk.calls import Call, Outcome
@@ -48,6 +49,8 @@ class Golem(Caller):
         max_price: GLM for an hour of a machine; dearer ones are refused.
         strategy: which offers are good enough, and which best; by default the most work for the price.
         subnet_tag: the part of the market to buy on; by default ``YAGNA_SUBNET``, else all of it.
+        payment_driver: how is paid, ``erc20`` or ``voucher``; by default ``YAGNA_PAYMENT_DRIVER``, else as
+            the daemon prefers.
         trusted: classes, besides plain data, that results may hold.
         report: where a page about the run goes at its end, as HTML that needs nothing else.
         run: a name by which a run that was killed goes on: what was done is not done again.
@@ -70,6 +73,7 @@ class Golem(Caller):
         max_price: float | Decimal | None = None,
         strategy: MarketStrategy | None = None,
         subnet_tag: str | None = None,
+        payment_driver: str | None = None,
         trusted: Sequence[type] = (),
         run: str | None = None,
         report: str | os.PathLike[str] | None = None,
@@ -90,6 +94,7 @@ class Golem(Caller):
             strategy=strategy or _strategy(max_price),
             subnet_tag=subnet_tag,
             emit=self._history.hear,
+            platform=chosen_platform(payment_driver),
         )
         self._services: list[Service] = []
         self._is_open = False

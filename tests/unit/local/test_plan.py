@@ -7,6 +7,7 @@ import pytest
 
 from golemnet.errors import GolemError
 from golemnet.local import ports
+from golemnet.local.launcher import launch
 from golemnet.local.layout import Layout
 from golemnet.local.plan import Choices, Ports, new_secrets, node_names, plan_network, script_environment
 from golemnet.local.ports import free_ports
@@ -48,6 +49,15 @@ def test_script_uses_the_requestor():
     assert environment["YAGNA_API_URL"] == "http://127.0.0.1:3"
     # yapapi 0.1 to 0.5 know these three only.
     assert environment["YAGNA_MARKET_URL"] == "http://127.0.0.1:3/market-api/v1"
+    assert "YAGNA_PAYMENT_DRIVER" not in environment
+
+
+def test_scripts_pay_by_vouchers_if_the_network_was_told_so():
+    environment = script_environment(Choices(2, "here", driver="voucher"), LAYOUT, PORTS, SECRETS)
+    assert environment["YAGNA_PAYMENT_DRIVER"] == "voucher"
+    assert environment["YAGNA_PAYMENT_NETWORK"] == "local"
+    with pytest.raises(GolemError, match="Nothing is paid by 'gold'"):
+        launch(LAYOUT, Choices(2, "here", driver="gold"), print)
     assert environment["YAGNA_PAYMENT_URL"] == "http://127.0.0.1:3/payment-api/v1"
     assert environment["YAGNA_ACTIVITY_URL"] == "http://127.0.0.1:3/activity-api/v1"
     assert environment["YAGNA_SUBNET"] == "here"

@@ -34,7 +34,7 @@ from golemnet.daemon.payment.ledger import entries, read_books
 from golemnet.daemon.payment.parsing import parse_address
 from golemnet.daemon.payment.paying import GATHER_S, Paying
 from golemnet.daemon.payment.peers import ClaimPeers
-from golemnet.daemon.payment.platforms import Platforms
+from golemnet.daemon.payment.platforms import Platforms, is_voucher
 from golemnet.daemon.payment.receiving import Receiving
 from golemnet.daemon.payment.reconciling import MISMATCH, Reconciling
 from golemnet.daemon.payment.store import DEBIT_NOTE, Claim, ClaimEvent, Part, PaymentRecord
@@ -42,7 +42,7 @@ from golemnet.daemon.payment.terms import Deals
 from golemnet.daemon.payment.tidings import BATCH, CLAIMS, CLOSE, NOTICE, PAYMENTS, TELL, Tidings
 from golemnet.daemon.payment.transaction_store import StoredTransactions
 from golemnet.daemon.payment.voucher_exit import LeavingVouchers
-from golemnet.daemon.payment.wallet import Wallet
+from golemnet.daemon.payment.wallet import CONFIRM_TIMEOUT_S, Wallet
 from golemnet.database.database import Database
 from golemnet.database.outbox import Outbox
 from golemnet.model.keys import NodeKey
@@ -56,6 +56,7 @@ from golemnet.rest.payment import (
     InitAccount,
     LedgerEntry,
     NewAllocation,
+    Redeemed,
     VoucherExit,
     Withdrawal,
     Withdrawn,
@@ -144,10 +145,15 @@ class Payments:
             await self.wallet.close()
 
     async def init(self, wanted: InitAccount) -> list[Account]:
-        """Make the account ready: filled by the faucet where there is one and the account is poor."""
+        """Make the account ready: filled by the faucet where there is one and the account is poor.
+
+        One that is to pay by vouchers lets their contract take deposits; they are made with the payments.
+        """
         self.accounts.check_address(wanted.address)
-        self.platforms.choose(wanted.platform)
+        by_voucher = is_voucher(self.platforms.choose(wanted.platform))
         await self.wallet.fund_if_poor()
+        if by_voucher and wanted.sender:
+            await self.wallet.vouchers().prepare(CONFIRM_TIMEOUT_S)
         return self.accounts.all()
 
     async def fund(self, wanted: InitAccount) -> AccountStatus:
@@ -175,6 +181,10 @@ class Payments:
         receipt = await self.wallet.pay(f"exit-{reserved.id}", [Payout(receiver, to_wei(amount))])
         await self.allocations.release(reserved.id)
         return Withdrawn(to=receiver, amount=amount, transaction=receipt.hash)
+
+    async def redeem_vouchers(self) -> Redeemed:
+        """Turn all vouchers of others into tokens, by one transaction."""
+        return Redeemed(redeemed=await self.taken_vouchers.redeem_due(all_of_them=True))
 
     async def exit_vouchers(self) -> VoucherExit:
         """Turn vouchers into tokens, and take back deposits by and by; to be repeated until all is back."""

@@ -123,7 +123,7 @@ class TakenVouchers:
             lambda connection: voucher_store.received(connection, contract.domain.contract, me)
         )
         found = [(each, await contract.standing(each.payer, me)) for each in mine if each.open > 0]
-        await self._note([each for each in found if from_wei(each[1].redeemed) > each[0].redeemed])
+        await self._note([each for each in found if from_wei(each[1].redeemed) > each[0].redeemed], "")
         now = self._clock.now()
         return [
             (each, standing)
@@ -144,19 +144,19 @@ class TakenVouchers:
         contract = self._wallet.vouchers()
         signed = [_as_signed(each) for each, _ in found]
         receipt = await contract.redeem(signed, [each.redeemed for _, each in found], CONFIRM_TIMEOUT_S)
-        after = [
-            (each, await contract.standing(each.payer, self._wallet.address), receipt.hash)
-            for each, _ in found
-        ]
-        await self._note([(each, standing) for each, standing, _ in after])
+        after = [(each, await contract.standing(each.payer, self._wallet.address)) for each, _ in found]
+        await self._note(after, receipt.hash)
         amount = add_up(
-            from_wei(new.redeemed - old.redeemed) for (_, old), (_, new, _) in zip(found, after, strict=True)
+            from_wei(new.redeemed - old.redeemed) for (_, old), (_, new) in zip(found, after, strict=True)
         )
         log.info("vouchers redeemed", vouchers=len(found), amount=str(amount), transaction=receipt.hash)
         return amount
 
-    async def _note(self, seen: Sequence[tuple[VoucherRecord, Standing]]) -> None:
-        """Write down what the chain has paid for vouchers, as a movement and in the voucher itself."""
+    async def _note(self, seen: Sequence[tuple[VoucherRecord, Standing]], transaction: str) -> None:
+        """Write down what the chain has paid for vouchers, as a movement and in the voucher itself.
+
+        ``transaction`` is empty if it was not seen, because a crash came before.
+        """
         if not seen:
             return
         now = self._clock.now()
@@ -165,7 +165,7 @@ class TakenVouchers:
             for voucher, standing in seen:
                 current = voucher_store.find(connection, voucher.contract, voucher.payer, voucher.payee)
                 if current is not None and from_wei(standing.redeemed) > current.redeemed:
-                    voucher_store.add_movements(connection, [_movement(current, standing, now)])
+                    voucher_store.add_movements(connection, [_movement(current, standing, transaction, now)])
                     redeemed = from_wei(standing.redeemed)
                     voucher_store.put(
                         connection, msgspec.structs.replace(current, redeemed=redeemed, since=now)
@@ -228,7 +228,7 @@ def _as_signed(voucher: VoucherRecord) -> SignedVoucher:
     return SignedVoucher(plain, voucher.signature)
 
 
-def _movement(voucher: VoucherRecord, standing: Standing, now: datetime) -> Movement:
+def _movement(voucher: VoucherRecord, standing: Standing, transaction: str, now: datetime) -> Movement:
     total = from_wei(standing.redeemed)
     return Movement(
         id=f"{voucher.contract} {voucher.payer} {total:f}",
@@ -236,6 +236,6 @@ def _movement(voucher: VoucherRecord, standing: Standing, now: datetime) -> Move
         counterpart=voucher.payer,
         platform=VOUCHER_PLATFORM,
         amount=total - voucher.redeemed,
-        transaction_hash="",
+        transaction_hash=transaction,
         timestamp=now,
     )

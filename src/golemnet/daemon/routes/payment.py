@@ -1,8 +1,8 @@
 """The payment API: its OpenAPI operations under ``/payment-api/v1``, and extensions for ``yagna payment``.
 
 Extensions: ``GET /status`` (money and totals), ``POST /init``, ``POST /fund`` (the faucet), ``GET /drivers``,
-``GET /ledger`` and ``/ledger/findings`` (the books, and how they differ from the chain), ``POST /exit`` and
-``/vouchers/exit``.
+``GET /ledger`` and ``/ledger/findings`` (the books, and how they differ from the chain), ``POST /exit``,
+``/vouchers/exit`` and ``/vouchers/redeem``.
 Clients of 2020 use the same operations under ``/requestor`` and ``/provider``, and another shape of events.
 """
 
@@ -47,6 +47,7 @@ def routes(payments: Payments) -> list[web.RouteDef]:
     """The routes of this resource."""
     table = [
         *_account_routes(payments),
+        *_exit_routes(payments),
         *_allocation_routes(payments),
         *_issuing_routes(payments),
         *_claim_routes(payments, "debitNotes", DEBIT_NOTE, views.debit_note),
@@ -87,14 +88,6 @@ def _account_routes(payments: Payments) -> Table:
     async def get_findings(request: web.Request) -> web.Response:
         return answer(await payments.reconciling.verify())
 
-    async def post_exit(request: web.Request) -> web.Response:
-        spending(request).check_may_withdraw()
-        return answer(await payments.exit(await body_of(request, Withdrawal)))
-
-    async def post_voucher_exit(request: web.Request) -> web.Response:
-        spending(request).check_may_withdraw()
-        return answer(await payments.exit_vouchers())
-
     async def get_drivers(request: web.Request) -> web.Response:
         return answer(payments.platforms.entries())
 
@@ -107,8 +100,25 @@ def _account_routes(payments: Payments) -> Table:
         ("GET", "/drivers", get_drivers),
         ("GET", "/ledger", get_ledger),
         ("GET", "/ledger/findings", get_findings),
+    ]
+
+
+def _exit_routes(payments: Payments) -> Table:
+    async def post_exit(request: web.Request) -> web.Response:
+        spending(request).check_may_withdraw()
+        return answer(await payments.exit(await body_of(request, Withdrawal)))
+
+    async def post_voucher_exit(request: web.Request) -> web.Response:
+        spending(request).check_may_withdraw()
+        return answer(await payments.exit_vouchers())
+
+    async def post_redeem(request: web.Request) -> web.Response:
+        return answer(await payments.redeem_vouchers())
+
+    return [
         ("POST", "/exit", post_exit),
         ("POST", "/vouchers/exit", post_voucher_exit),
+        ("POST", "/vouchers/redeem", post_redeem),
     ]
 
 

@@ -15,6 +15,7 @@ from golemnet.requestor import events as engine
 from golemnet.requestor.buyer import Buyer
 from golemnet.requestor.demand import ACCEPT_TIMEOUT_S, DEBIT_NOTE_INTERVAL_S
 from golemnet.requestor.market import Market
+from golemnet.requestor.platforms import platform_of
 from golemnet.requestor.published.configuration import ApiConfig
 from golemnet.requestor.published.demand_builder import DemandBuilder
 from golemnet.requestor.published.errors import NoPaymentAccountError
@@ -27,13 +28,6 @@ from golemnet.rest.payment import DebitNote, Invoice, MarketDecoration
 
 # A Golem may run as long as its script wants; each job has an expiration of its own.
 LIFETIME = timedelta(days=3650)
-MAINNET_NETWORKS = ("mainnet", "polygon")
-
-
-def platform_of(driver: str, network: str) -> str:
-    """The payment platform with the network's usual token."""
-    token = "glm" if network in MAINNET_NETWORKS else "tglm"
-    return f"{driver}-{network}-{token}".lower()
 
 
 class Engine:

@@ -15,6 +15,7 @@ from typing import Any, Self, TypeVar
 
 from golemnet.requestor.engine import BUDGET_CHECK_S, useful_workers
 from golemnet.requestor.events import Consumer as EngineConsumer
+from golemnet.requestor.platforms import driver_of, network_of
 from golemnet.requestor.published import events
 from golemnet.requestor.published.cluster import Cluster, ServiceType, default_expiration
 from golemnet.requestor.published.configuration import ApiConfig
@@ -38,7 +39,7 @@ from golemnet.requestor.session import Session
 from golemnet.requestor.task_queue import TaskQueue
 from golemnet.requestor.worker import Done, check_worker
 
-DEFAULT_DRIVER, DEFAULT_NETWORK, DEFAULT_SUBNET = "erc20", "holesky", "public"
+DEFAULT_SUBNET = "public"
 DEFAULT_MAX_WORKERS = 5
 DEFAULT_TIMEOUT = timedelta(minutes=15)
 
@@ -55,7 +56,8 @@ class Golem:
         strategy: which offers are good enough.
         subnet_tag: the part of the market; by default ``YAGNA_SUBNET``, else ``public``.
         payment_driver: how is paid; by default ``YAGNA_PAYMENT_DRIVER``, else ``erc20``.
-        payment_network: on which chain; by default ``YAGNA_PAYMENT_NETWORK``, else ``holesky``.
+        payment_network: on which chain; by default ``YAGNA_PAYMENT_NETWORK``, else ``holesky`` (``local`` for
+            vouchers).
         event_consumer: hears every event; by default a summary goes to the log.
         stream_output: hear of output and progress while commands run.
         api_config: where the daemon is; by default as the environment says.
@@ -84,8 +86,8 @@ class Golem:
         self._budget = budget
         self._streams = stream_output
         self._subnet_tag = _setting(subnet_tag, "YAGNA_SUBNET", DEFAULT_SUBNET)
-        self._driver = _setting(payment_driver, "YAGNA_PAYMENT_DRIVER", DEFAULT_DRIVER).lower()
-        self._network = _setting(payment_network, "YAGNA_PAYMENT_NETWORK", DEFAULT_NETWORK).lower()
+        self._driver = driver_of(payment_driver)
+        self._network = network_of(payment_network, self._driver)
         self._dispatcher = Dispatcher()
         self._dispatcher.add(event_consumer or log_summary(log_event_repr), (Event,))
         self._strategy = strategy or self._default_strategy()

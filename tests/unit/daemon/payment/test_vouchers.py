@@ -3,8 +3,11 @@
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
+import msgspec
 import pytest
 
+from golemnet.chain.chain_file import write_chain_file
+from golemnet.chain.errors import NoChain
 from golemnet.chain.rpc import JsonRpc
 from golemnet.daemon.payment import voucher_store
 from golemnet.model.money import from_wei
@@ -58,6 +61,31 @@ async def test_ten_invoices_cost_one_deposit_and_one_redemption(world, requestor
     assert await provider.balance() == 1001
     assert await provider.payments.taken_vouchers.redeem_due(all_of_them=True) == 0
     assert await transactions(provider) == 1
+
+
+async def test_account_that_was_prepared_needs_one_transaction_for_its_first_payment(
+    world, requestor, provider
+):
+    await provider.payments.init(InitAccount())
+    for _ in range(2):
+        await requestor.payments.init(InitAccount(platform=VOUCHER))
+    assert await transactions(requestor) == 1  # an approval
+    assert await transactions(provider) == 0
+    allocation = await requestor.allocate(2, payment_platform=VOUCHER)
+    await pay(world, requestor, provider, 1, "0.1", allocation)
+    assert await transactions(requestor) == 2
+
+    assert (await provider.payments.redeem_vouchers()).redeemed == Decimal("0.1")
+    [redemption] = [each for each in await provider.payments.ledger() if each.document == "redemption"]
+    receipt = await provider.payments.wallet.chain().receipt(redemption.transaction)
+    assert receipt.succeeded
+
+
+async def test_chain_without_the_contract_is_said_when_an_account_is_prepared(requestor, chain):
+    write_chain_file(chain.path, msgspec.structs.replace(chain.file, vouchers=None))
+    with pytest.raises(NoChain, match="has no contract for vouchers"):
+        await requestor.payments.init(InitAccount(platform=VOUCHER))
+    assert await transactions(requestor) == 0
 
 
 async def test_headroom_never_takes_what_is_reserved(world, requestor, provider):
