@@ -19,10 +19,10 @@ SERVE = "--serve"
 
 def main() -> None:
     """Serve, or read the command line, enter the cage, run the activity."""
-    _die_with_parent()
     if sys.argv[1:2] == [SERVE]:
         _serve()
     else:
+        _die_with_parent()
         sys.exit(_run(sys.argv[1:]))
 
 
@@ -30,12 +30,7 @@ def _serve() -> None:
     import golemnet.exeunit.program  # noqa: F401 (what is loaded here need not be loaded in each copy)
     from golemnet.runtime.fork_server import serve
 
-    serve(_forked)
-
-
-def _forked(command_line: Sequence[str]) -> int:
-    _die_with_parent()
-    return _run(command_line)
+    serve(_run)
 
 
 def _run(command_line: Sequence[str]) -> int:

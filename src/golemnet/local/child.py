@@ -13,6 +13,7 @@ from pathlib import Path
 from golemnet.errors import GolemError
 from golemnet.local.plan import ProcessPlan
 from golemnet.ready import READY
+from golemnet.runtime.forks import Forked, ForkServer
 
 READY_TIMEOUT_S = 30.0
 STOP_TIMEOUT_S = 8.0
@@ -23,13 +24,17 @@ _PR_SET_PDEATHSIG = 1
 
 
 class Child:
-    """One process after ``plan``; what it writes goes to the end of the file ``log``."""
+    """One process after ``plan``; what it writes goes to the end of the file ``log``.
 
-    def __init__(self, plan: ProcessPlan, log: Path) -> None:
+    ``forks`` starts it if its plan says that it is forked.
+    """
+
+    def __init__(self, plan: ProcessPlan, log: Path, forks: ForkServer | None = None) -> None:
         self.plan = plan
         self.ready = asyncio.Event()
         self._log = log
-        self._process: asyncio.subprocess.Process | None = None
+        self._forks = forks
+        self._process: asyncio.subprocess.Process | Forked | None = None
         self._notices: asyncio.BaseTransport | None = None
 
     @property
@@ -49,10 +54,17 @@ class Child:
         self._notices, _ = await asyncio.get_running_loop().create_datagram_endpoint(
             lambda: _Notices(self.ready), local_addr="\0" + address, family=socket.AF_UNIX
         )
+        environment = {**_inherited(os.environ), **self.plan.env, **env, "NOTIFY_SOCKET": f"@{address}"}
+        if self.plan.is_forked and self._forks is not None:
+            self._process = await self._forks.start(self.plan.command, self._log, environment)
+        else:
+            self._process = await self._execute(environment)
+
+    async def _execute(self, environment: Mapping[str, str]) -> asyncio.subprocess.Process:
         with self._log.open("ab") as output:
-            self._process = await asyncio.create_subprocess_exec(
+            return await asyncio.create_subprocess_exec(
                 *self.plan.command,
-                env={**_inherited(os.environ), **self.plan.env, **env, "NOTIFY_SOCKET": f"@{address}"},
+                env=environment,
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,

@@ -21,6 +21,7 @@ from golemnet.local.plan import (
     Choices,
     Ports,
     ProcessPlan,
+    fork_server,
     node_names,
     plan_network,
     script_environment,
@@ -30,6 +31,7 @@ from golemnet.local.stored_secrets import keep_secrets
 from golemnet.model.keys import NodeKey
 from golemnet.rest.client import Client
 from golemnet.rest.payment import InitAccount
+from golemnet.runtime.forks import ForkServer
 
 # The order of the end: first who needs the others.
 _STOP_ORDER = ("agent", "provider", "requestor", "registry", "chain")
@@ -46,7 +48,8 @@ class LocalNetwork:
         ports = _choose_ports(names)
         secrets = keep_secrets(layout.secrets_file, names)
         plans = plan_network(choices, layout, ports, secrets)
-        self._children = {plan.name: Child(plan, layout.log(plan.name)) for plan in plans}
+        self._forks = ForkServer(fork_server(layout), {})
+        self._children = {plan.name: Child(plan, layout.log(plan.name), self._forks) for plan in plans}
         self._usable = {plan.name: asyncio.Event() for plan in plans}
         self._environment = script_environment(choices, layout, ports, secrets)
         self._platform = None if choices.driver == DRIVERS[0] else f"{choices.driver}-local-tglm"
@@ -58,6 +61,7 @@ class LocalNetwork:
             ExceptionGroup: of GolemError; some process could not be started.
         """
         async with asyncio.TaskGroup() as group:
+            group.create_task(self._forks.warm())
             for child in self._children.values():
                 group.create_task(self._start(child), name=child.plan.name)
 
@@ -76,6 +80,7 @@ class LocalNetwork:
         for role in _STOP_ORDER:
             ending = [child.stop() for child in self._children.values() if child.plan.role == role]
             await asyncio.gather(*ending)
+        await self._forks.close()
 
     def state(self) -> NetworkState:
         """How everything is now."""

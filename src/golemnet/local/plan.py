@@ -52,7 +52,8 @@ class Ports(msgspec.Struct, frozen=True):
 class ProcessPlan(msgspec.Struct, frozen=True):
     """A process: its arguments, what its environment has on top of ours, and what must be ready before.
 
-    ``joins`` says that it is started with the address of the node to join by.
+    ``joins`` says that it is started with the address of the node to join by; ``is_forked`` that its command
+    goes to the fork server, and is not executed.
     """
 
     name: str
@@ -61,6 +62,7 @@ class ProcessPlan(msgspec.Struct, frozen=True):
     env: Mapping[str, str]
     after: Sequence[str] = ()
     joins: bool = False
+    is_forked: bool = False
 
 
 def node_names(providers: int) -> list[str]:
@@ -152,10 +154,8 @@ def _daemon(name: str, layout: Layout, ports: Ports, keys: Secrets) -> ProcessPl
         "GOLEM_NET_LAN": "0",
         "GOLEM_CHAIN_FILE": str(layout.chain_file),
     }
-    # What ``yagna service run`` turns into, without the start of a command line before it.
-    command = [sys.executable, "-P", "-m", "golemnet.daemon"]
     role = "requestor" if first else "provider"
-    return ProcessPlan(name, role, command, env, (CHAIN,), joins=not first)
+    return ProcessPlan(name, role, ["daemon"], env, (CHAIN,), joins=not first, is_forked=True)
 
 
 def _agent(node: str, choices: Choices, layout: Layout, ports: Ports, keys: Secrets) -> ProcessPlan:
@@ -168,12 +168,16 @@ def _agent(node: str, choices: Choices, layout: Layout, ports: Ports, keys: Secr
         "NODE_NAME": node,
         "GOLEM_REGISTRY_URL": registry_url(ports),
     }
-    return ProcessPlan(agent_name(node), "agent", _program("ya-provider", "run"), env, (node,))
+    return ProcessPlan(agent_name(node), "agent", ["ya-provider", "run"], env, (node,), is_forked=True)
+
+
+def fork_server(layout: Layout) -> list[str]:
+    """The command line of the process that those which are forked come from."""
+    return [sys.executable, "-P", "-m", "golemnet.cli.local_programs", str(layout.directory)]
 
 
 def _program(name: str, *arguments: str) -> list[str]:
     """The program of this installation, whatever PATH says."""
-    modules = {"golem": "golem", "ya-provider": "ya_provider"}
-    main = f"from golemnet.cli.{modules[name]} import main; main()"
+    main = f"from golemnet.cli.{name} import main; main()"
     installed = Path(sys.executable).parent / name
     return [str(installed), *arguments] if installed.exists() else [sys.executable, "-c", main, *arguments]

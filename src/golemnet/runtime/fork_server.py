@@ -19,16 +19,22 @@ from typing import NoReturn
 
 import msgspec
 
+from golemnet.runtime import kernel
+
 READ_BYTES = 64 * 1024
 
 Program = Callable[[Sequence[str]], int]
 
 
 class Order(msgspec.Struct, frozen=True):
-    """Run the program with these arguments; what it writes goes to the end of the file ``output``."""
+    """Run the program with these arguments; what it writes goes to the end of the file ``output``.
+
+    ``environment`` is all of it; None for the server's own.
+    """
 
     arguments: list[str]
     output: str
+    environment: dict[str, str] | None = None
 
 
 class Began(msgspec.Struct, frozen=True, tag=True):
@@ -55,6 +61,7 @@ Answer = Began | Failed | Ended
 
 def serve(program: Program) -> None:
     """Take orders until the input ends. Call it in a process without threads."""
+    kernel.die_with_parent(signal.SIGTERM)
     # what is loaded now is never garbage; looking for it would copy the shared memory
     gc.collect()
     gc.freeze()
@@ -105,8 +112,10 @@ class _Server:
         """Go on as the program."""
         status = 1
         try:
-            self._part(order)
-            status = self._program(order.arguments) if os.getppid() == server else 1
+            kernel.die_with_parent(signal.SIGTERM)
+            if os.getppid() == server:
+                self._part(order)
+                status = self._program(order.arguments)
         except SystemExit as end:
             status = end.code if isinstance(end.code, int) else 1
         except BaseException:
@@ -122,6 +131,9 @@ class _Server:
         os.close(signal.set_wakeup_fd(-1))
         os.close(self._children)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        if order.environment is not None:
+            os.environ.clear()
+            os.environ.update(order.environment)
         _replace(Path(os.devnull), os.O_RDONLY, 0)
         _replace(Path(order.output), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 1, 2)
 

@@ -9,8 +9,9 @@ from contextlib import suppress
 import psutil
 import pytest
 
-from golemnet.provider import unit_server
-from golemnet.provider.unit_server import LOST, UnitServer
+from golemnet.provider.unit_server import UnitServer
+from golemnet.runtime import forks
+from golemnet.runtime.forks import LOST
 from golemnet.runtime.processes import has_ended
 
 SOON_S = 15.0
@@ -34,7 +35,7 @@ def arguments(tmp_path, activity_id=ID):
 @pytest.fixture
 def waiting_unit(tmp_path, monkeypatch):
     """Starts a unit that reads its agreement, comes to no end of it, and hears no signal meanwhile."""
-    monkeypatch.setattr(unit_server, "END_S", 0.2)
+    monkeypatch.setattr(forks, "END_S", 0.2)
     agreement = tmp_path / "agreement.json"
     os.mkfifo(agreement)
     held = []
