@@ -133,7 +133,7 @@ def _between_accounts(movement: Movement) -> LedgerEntry:
         credit=credit,
         amount=movement.amount,
         document=movement.kind,
-        document_id=movement.id,
+        document_id=movement.counterpart if is_funded else movement.id,
         agreement_id="",
         transaction=movement.transaction_hash or None,
     )

@@ -10,6 +10,7 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from golemnet.daemon.identity.store import StoredAppKey
 from golemnet.daemon.payment.spending import Spender
+from golemnet.daemon.routes import deposits as deposit_routes
 from golemnet.daemon.routes.codec import APP_KEY
 from golemnet.daemon.routes.payment import routes
 from golemnet.rest.errors import BadRequest, Forbidden
@@ -98,10 +99,14 @@ async def test_limit_holds_over_rest_and_the_key_cannot_withdraw(requestor):
         return await handler(request)
 
     application = web.Application(middlewares=[errors, as_key])
-    application.add_routes(routes(requestor.payments))
+    application.add_routes([*routes(requestor.payments), *deposit_routes.routes(requestor.payments)])
+    deposit = {"spender": "0x" + "1" * 40, "amount": "0.5", "validTo": "2099-01-01T00:00:00Z"}
     async with TestClient(TestServer(application)) as client:
         too_much = await client.post("/payment-api/v1/allocations", json={"totalAmount": "1.1"})
         away = await client.post("/payment-api/v1/exit", json={"to": "0x" + "1" * 40, "amount": "0.5"})
+
+        for others in ("", "/0x1/extend"):
+            assert (await client.post(f"/payment-api/v1/deposits{others}", json=deposit)).status == 403
 
         assert (too_much.status, away.status) == (400, 403)
         assert "may spend 1 GLM in all" in (await too_much.json())["message"]
