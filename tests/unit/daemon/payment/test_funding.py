@@ -46,8 +46,9 @@ async def transactions(side):
 
 
 async def later(chain, lasts):
+    """Let the chain's clock go on; it is behind by what the chain took to start, so by a minute more."""
     rpc = JsonRpc(chain.file.rpc_url)
-    await rpc.call("evm_increaseTime", int(lasts.total_seconds()) + 1)
+    await rpc.call("evm_increaseTime", int(lasts.total_seconds()) + 60)
     await rpc.call("evm_mine")
     await rpc.close()
 
