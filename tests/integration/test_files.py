@@ -89,7 +89,7 @@ def written(path: Path, size: int) -> Path:
     return path
 
 
-@pytest.mark.parametrize("size", [1, SMALL_BYTES, SMALL_BYTES + 1, 1_000_001])
+@pytest.mark.parametrize("size", [1, SMALL_BYTES, SMALL_BYTES + 1, 3_000_001])
 async def test_a_published_file_is_read_by_another_node(nodes: list[Node], tmp_path: Path, size: int) -> None:
     asking, sharing = nodes
     file = written(tmp_path / "file", size)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 
-from iroh import BiStream, RecvStream
+from iroh import BiStream
 
 from golemnet.net.errors import StreamBroken
 from golemnet.net.frames import AnyFrame, FrameBuffer, encode, kind_of
+from golemnet.net.halves import ReceiveHalf
 from golemnet.net.iroh_binding import BINDING_ERRORS, reason_of
 from golemnet.net.traffic import Traffic
 
@@ -18,7 +19,7 @@ MAX_WAITING_BYTES = 8 * 1024 * 1024
 class FrameReader:
     """Frames from a receiving stream, counted in ``traffic``."""
 
-    def __init__(self, stream: RecvStream, traffic: Traffic) -> None:
+    def __init__(self, stream: ReceiveHalf, traffic: Traffic) -> None:
         self._stream = stream
         self._traffic = traffic
         self._buffer = FrameBuffer()

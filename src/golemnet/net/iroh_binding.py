@@ -102,6 +102,12 @@ def loopback_addresses(endpoint: Endpoint) -> list[str]:
     return [f"{LOOPBACK}:{port}" for host, _, port in bound if host in WILDCARDS]
 
 
+def bound_hosts(endpoint: Endpoint) -> tuple[list[str], int]:
+    """The hosts that the endpoint is bound to, and its port at the first of them."""
+    bound = [each.rpartition(":") for each in endpoint.bound_sockets()]
+    return [host.strip("[]") for host, _, _ in bound], int(bound[0][2])
+
+
 def is_loopback(bind: str) -> bool:
     """Whether ``host:port`` can be reached from this machine only."""
     return bind.startswith(("127.", "localhost:", "[::1]"))

@@ -23,6 +23,7 @@ from golemnet.model.documents import Signed
 from golemnet.model.keys import BadSignature, NodeKey, sha3_256
 from golemnet.model.node_id import NodeId
 from golemnet.net.bootstrap import BootstrapAddress, parse_bootstrap
+from golemnet.net.bulk import BulkConnections
 from golemnet.net.errors import CallTimeout, Unreachable
 from golemnet.net.frames import Hello, Records
 from golemnet.net.handlers import Handlers, check_size
@@ -30,6 +31,7 @@ from golemnet.net.handshake import Greeted, dial, receive
 from golemnet.net.home_relay import MAX_RELAYS, HomeRelay
 from golemnet.net.iroh_binding import (
     BINDING_ERRORS,
+    bound_hosts,
     endpoint_id_of,
     is_loopback,
     open_endpoint,
@@ -100,6 +102,7 @@ class IrohNetwork:
         self._relays = RelayPolicy(lambda: self._home.known)
         self._lan = LanDiscovery(lambda: self._signed, self._exchange.hear)
         self._is_on_lan = lan and not is_loopback(bind)
+        self._bulk = BulkConnections(self._handlers, self.traffic)
         self._greetings = asyncio.Semaphore(MAX_GREETINGS)
         self._dialling: dict[bytes, asyncio.Task[Session]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -165,14 +168,18 @@ class IrohNetwork:
         except TimeoutError:
             raise CallTimeout(f"No answer to {method} in {timeout_s:g} s.", node_id=node) from None
 
-    async def open_stream(self, node: NodeId, method: str, header: bytes, *, timeout_s: float) -> Stream:
+    async def open_stream(
+        self, node: NodeId, method: str, header: bytes, *, timeout_s: float, is_bulk: bool = False
+    ) -> Stream:
         """See ``Network``."""
         check_size(header, "header")
         if node == self.node_id:
             return self._local_stream(method, header)
         try:
             async with asyncio.timeout(timeout_s):
-                return await (await self.session_with(node)).open_stream(method, header)
+                session = await self.session_with(node)
+                beside = await self._bulk.open(session, method, header) if is_bulk else None
+                return beside or await session.open_stream(method, header)
         except TimeoutError:
             raise CallTimeout(f"No stream for {method} in {timeout_s:g} s.", node_id=node) from None
 
@@ -190,6 +197,7 @@ class IrohNetwork:
                 group.create_task(self._keep_record_fresh())
                 group.create_task(self._meeting.run())
                 group.create_task(self._home.run(self._endpoint))
+                group.create_task(self._bulk.run(*bound_hosts(self._endpoint)))
                 if self._is_on_lan:
                     group.create_task(self._lan.run())
         finally:

@@ -9,11 +9,10 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 
-from iroh import BiStream
-
 from golemnet.net.control import FrameReader
 from golemnet.net.errors import RemoteError, StreamBroken
 from golemnet.net.frames import Accepted, Frame, Open, Refused, encode
+from golemnet.net.halves import BothWays
 from golemnet.net.iroh_binding import BINDING_ERRORS, reason_of
 from golemnet.net.traffic import OTHER, Traffic
 
@@ -26,7 +25,7 @@ ABORT_TIMEOUT_S = 1.0
 class _IrohStream:
     """What both ends share."""
 
-    def __init__(self, stream: BiStream, traffic: Traffic) -> None:
+    def __init__(self, stream: BothWays, traffic: Traffic) -> None:
         self._send = stream.send()
         self._receive = stream.recv()
         self._traffic = traffic
@@ -99,7 +98,7 @@ class _IrohStream:
 class OpenedStream(_IrohStream):
     """The end of the node that opened it."""
 
-    def __init__(self, stream: BiStream, traffic: Traffic) -> None:
+    def __init__(self, stream: BothWays, traffic: Traffic) -> None:
         super().__init__(stream, traffic)
         self._reader: FrameReader | None = FrameReader(self._receive, traffic)
 
@@ -129,7 +128,7 @@ class OpenedStream(_IrohStream):
 class AcceptedStream(_IrohStream):
     """The end of the node that serves it."""
 
-    def __init__(self, stream: BiStream, traffic: Traffic) -> None:
+    def __init__(self, stream: BothWays, traffic: Traffic) -> None:
         super().__init__(stream, traffic)
         self._is_accepted = False
 

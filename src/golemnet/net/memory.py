@@ -133,7 +133,9 @@ class MemoryNode:
         except TimeoutError:
             raise CallTimeout(f"No answer to {method} in {timeout_s:g} s.", node_id=node) from None
 
-    async def open_stream(self, node: NodeId, method: str, header: bytes, *, timeout_s: float) -> Stream:
+    async def open_stream(
+        self, node: NodeId, method: str, header: bytes, *, timeout_s: float, is_bulk: bool = False
+    ) -> Stream:
         """See ``Network``."""
         check_size(header, "header")
         other = self if node == self.node_id else self._network.reach(self.node_id, node)

@@ -95,8 +95,12 @@ class Network(Protocol):
         """Serve streams of ``method`` by ``handler``; what it leaves open when it returns is finished."""
         ...
 
-    async def open_stream(self, node: NodeId, method: str, header: bytes, *, timeout_s: float) -> Stream:
+    async def open_stream(
+        self, node: NodeId, method: str, header: bytes, *, timeout_s: float, is_bulk: bool = False
+    ) -> Stream:
         """A stream to ``node``. A refusal of the handler shows at the first ``read``.
+
+        For megabytes (``is_bulk``) it may be worth a connection of its own.
 
         Raises:
             Unreachable: there is no way to the node.

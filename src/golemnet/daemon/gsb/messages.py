@@ -1,9 +1,9 @@
 """What nodes say to each other about files: a header each way, then raw bytes.
 
 ``gsb.file.read``: header ``ReadFile``; the answer is the size (8 bytes, big-endian) and the content from the
-offset on. ``gsb.file.write``: header ``WriteFile``; the content follows in pieces, each with its length
-(4 bytes), a piece of length 0, and the SHA-256 of the whole, so that a sender that gave up is told from one
-that finished. The answer is the empty end of the stream, or the refusal.
+offset on, as much as is wanted. ``gsb.file.write``: header ``WriteFile``; the content follows in pieces, each
+with its length (4 bytes), a piece of length 0, and the SHA-256 of the whole, so that a sender that gave up is
+told from one that finished. The answer is the empty end of the stream, or the refusal.
 """
 
 from __future__ import annotations
@@ -26,10 +26,11 @@ T = TypeVar("T")
 
 
 class ReadFile(msgspec.Struct, frozen=True):
-    """Which file, from where on."""
+    """Which file, from where on, and how much of it at most."""
 
     file_id: str
     offset: int = 0
+    at_most: int | None = None
 
 
 class WriteFile(msgspec.Struct, frozen=True):

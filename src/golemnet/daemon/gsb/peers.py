@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing, asynccontextmanager
 from weakref import WeakKeyDictionary
 
 from golemnet.daemon.gsb import messages
 from golemnet.daemon.gsb.content import read_ahead, verified
 from golemnet.daemon.gsb.messages import PieceReader, ReadFile, WriteFile, exactly, piece
-from golemnet.daemon.gsb.sharing import Sharing, Sink
+from golemnet.daemon.gsb.sharing import GONE, Sharing, Sink
 from golemnet.gftp.content_names import is_content_name
 from golemnet.gftp.messages import CHUNK_BYTES
 from golemnet.model.node_id import NodeId
@@ -22,6 +22,8 @@ OPEN_TIMEOUT_S = 10.0
 STALL_TIMEOUT_S = 60.0
 SINK_TIMEOUT_S = 10.0
 READ_BYTES = 256 * 1024
+BULK_BYTES = 1024 * 1024
+"""What is larger than this is worth a connection of its own."""
 
 
 class FileServer:
@@ -40,7 +42,8 @@ class FileServer:
         if not 0 <= wanted.offset <= size:
             raise RemoteError("out-of-range", f"The file has {size} bytes.")
         head = size.to_bytes(messages.SIZE_BYTES, "big")
-        async for chunk in read_ahead(source, wanted.offset, size):
+        end = size if wanted.at_most is None else min(size, wanted.offset + max(0, wanted.at_most))
+        async for chunk in read_ahead(source, wanted.offset, end):
             async with asyncio.timeout(STALL_TIMEOUT_S):
                 await stream.write(head + chunk if head else chunk)
             head = b""
@@ -97,27 +100,58 @@ class RemoteFiles:
         Raises:
             NetError: the node or the file cannot be reached; also while reading.
         """
-        header = messages.encode(ReadFile(file_id, offset))
-        stream = await self._network.open_stream(node, messages.READ, header, timeout_s=OPEN_TIMEOUT_S)
-        try:
-            size = int.from_bytes(await _in_time(exactly(stream, messages.SIZE_BYTES)), "big")
-            content = _received(stream, size - offset)
+        async with self._reading(node, ReadFile(file_id, offset, BULK_BYTES)) as (size, stream):
+            content = self._content(node, ReadFile(file_id, offset), size, stream)
             to_check = is_checked and offset == 0 and is_content_name(file_id)
-            yield size, verified(content, file_id) if to_check else content
-        finally:
-            await stream.abort()
+            async with aclosing(content):
+                yield size, verified(content, file_id) if to_check else content
 
-    async def send(self, node: NodeId, file_id: str, content: AsyncIterator[bytes]) -> None:
+    async def send(
+        self, node: NodeId, file_id: str, content: AsyncIterator[bytes], size: int | None = None
+    ) -> None:
         """Send ``content`` to a place where ``node`` waits for a file; returns once it is stored there.
 
         Raises:
             NetError: the node or the place cannot be reached, or did not take it.
         """
-        header = messages.encode(WriteFile(file_id))
-        stream = await self._network.open_stream(node, messages.WRITE, header, timeout_s=OPEN_TIMEOUT_S)
-        try:
+        is_bulk = size is None or size > BULK_BYTES
+        async with self._stream(node, messages.WRITE, WriteFile(file_id), is_bulk=is_bulk) as stream:
             await _send_content(stream, content)
             await _in_time(_end_of(stream))
+
+    async def _content(
+        self, node: NodeId, wanted: ReadFile, size: int, stream: Stream
+    ) -> AsyncGenerator[bytes, None]:
+        """Up to ``BULK_BYTES`` from ``stream``, and the rest from another one."""
+        begun = min(size, wanted.offset + BULK_BYTES)
+        async for chunk in _received(stream, begun - wanted.offset):
+            yield chunk
+        if begun == size:
+            return
+        async with self._reading(node, ReadFile(wanted.file_id, begun), is_bulk=True) as (same_size, rest):
+            if same_size != size:
+                raise RemoteError(GONE, "The file has changed while it was read.")
+            async for chunk in _received(rest, size - begun):
+                yield chunk
+
+    @asynccontextmanager
+    async def _reading(
+        self, node: NodeId, wanted: ReadFile, *, is_bulk: bool = False
+    ) -> AsyncIterator[tuple[int, Stream]]:
+        """The size of a file, and the stream from which its content can be read."""
+        async with self._stream(node, messages.READ, wanted, is_bulk=is_bulk) as stream:
+            yield int.from_bytes(await _in_time(exactly(stream, messages.SIZE_BYTES)), "big"), stream
+
+    @asynccontextmanager
+    async def _stream(
+        self, node: NodeId, method: str, header: ReadFile | WriteFile, *, is_bulk: bool
+    ) -> AsyncIterator[Stream]:
+        encoded = messages.encode(header)
+        stream = await self._network.open_stream(
+            node, method, encoded, timeout_s=OPEN_TIMEOUT_S, is_bulk=is_bulk
+        )
+        try:
+            yield stream
         finally:
             await stream.abort()
 

@@ -105,11 +105,13 @@ class Services:
         except NetError as error:
             raise _as_api_error(error) from error
 
-    async def send_file(self, node: str, file_id: str, content: AsyncIterator[bytes]) -> None:
+    async def send_file(
+        self, node: str, file_id: str, content: AsyncIterator[bytes], size: int | None = None
+    ) -> None:
         """Send ``content`` to where ``node`` waits for it. Raises ApiError."""
         place = _place(node, file_id)
         try:
-            await self._remote.send(*place, content)
+            await self._remote.send(*place, content, size)
         except NetError as error:
             raise _as_api_error(error) from error
 

@@ -100,7 +100,8 @@ def _file_routes(services: Services) -> list[web.RouteDef]:
 
     async def put_file(request: web.Request) -> web.Response:
         content = request.content.iter_chunked(messages.CHUNK_BYTES)
-        await services.send_file(request.match_info["node"], request.match_info["file_id"], content)
+        place = request.match_info["node"], request.match_info["file_id"]
+        await services.send_file(*place, content, request.content_length)
         return answer()
 
     return [
