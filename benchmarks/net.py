@@ -1,7 +1,7 @@
 """What the network between nodes costs: ``python benchmarks/net.py``.
 
-Two processes on loopback. Bulk is shown as it goes by the session (by a relay, or where TCP is stopped) and by a
-connection of its own (all others), beside TLS over TCP between two Python processes in the same run.
+Two processes on loopback. Bulk is shown as it goes by the session (by a relay, or where TCP is stopped) and
+by a connection of its own (all others), beside TLS over TCP between two Python processes in the same run.
 """
 
 from __future__ import annotations
