@@ -61,14 +61,16 @@ class Siege:
             print(outcome.error_tail, file=sys.stderr)
         return str(outcome.stdout)
 
-    async def attempts(self, files: Sequence[str], context: Mapping[str, object]) -> dict[str, str | None]:
+    async def attempts(
+        self, files: Sequence[str], context: Mapping[str, object], names: Sequence[str] = ()
+    ) -> dict[str, str | None]:
         """What comes through when the last of the programs ``files`` makes its attempts inside."""
         for name in files:
             source = Path(__file__).with_name(f"{name}.py").read_bytes()
             with self.volumes.open_to_write(f"/golem/work/{name}.py") as file:
                 file.write(source)
         told = json.dumps({**self.context, "memory_bytes": LIMITS.memory_bytes, **context})
-        process = await self.driver.run(PYTHON, [f"/golem/work/{files[-1]}.py", told])
+        process = await self.driver.run(PYTHON, [f"/golem/work/{files[-1]}.py", told, *names])
         output, errors = await asyncio.gather(process.stdout.read(), process.stderr.read())
         print(errors.decode(errors="replace"), file=sys.stderr)
         return dict(json.loads(line) for line in output.splitlines())

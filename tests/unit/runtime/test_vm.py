@@ -72,6 +72,14 @@ def test_modules_are_loaded_after_what_they_need(kernel: Kernel, tmp_path: Path)
     assert modules_of(found) == [module("9pnet"), module("netfs", "9pnet"), module("9p", "9pnet", "net-fs")]
 
 
+def test_what_was_fetched_serves_where_nothing_is_named(kernel: Kernel, tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+    cache.mkdir()
+    (cache / "kernel").symlink_to(tmp_path)
+    found = find_kernel({"GOLEM_CACHE_DIR": str(cache)})
+    assert found.file in (cache / "kernel/boot/vmlinuz-6.1", *Path("/boot").glob("vmlinuz-*"))
+
+
 def test_a_kernel_that_cannot_share_folders_is_none(kernel: Kernel, tmp_path: Path) -> None:
     (kernel.modules / "modules.order").write_text("kernel/ext4.ko\n")
     with pytest.raises(NoRuntime, match="GOLEM_VM_KERNEL"):

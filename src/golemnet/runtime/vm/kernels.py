@@ -1,4 +1,4 @@
-"""A kernel for virtual machines: this machine's own, or an unpacked Debian package of one.
+"""A kernel for virtual machines: this machine's own, or of a Debian package that was unpacked.
 
 Its modules are loaded by name with what they depend on, which each of them says itself. What the kernel has
 built in is no module; what it lacks is noticed when the machine does not come up.
@@ -34,23 +34,37 @@ class Kernel(msgspec.Struct, frozen=True):
 
 
 def find_kernel(environment: Mapping[str, str] = os.environ) -> Kernel:
-    """The newest kernel below ``GOLEM_VM_KERNEL``, or else of this machine, that can reach shared folders.
+    """The newest kernel that can reach shared folders: below ``GOLEM_VM_KERNEL``, or else this machine's own,
+    or that which ``tools/virtual-machines`` has fetched into the cache.
 
     Raises:
         NoRuntime: there is none that can be read.
     """
-    root = Path(environment.get(SETTING) or "/")
+    roots = [Path(environment[SETTING])] if environment.get(SETTING) else [Path("/"), fetched(environment)]
+    for root in roots:
+        for kernel in _kernels(root):
+            return kernel
+    raise NoRuntime(
+        f"There is no kernel for virtual machines below {' or '.join(map(str, roots))}.",
+        why="It has to be readable, and to have the module 9p.",
+        next_step="Fetch one: tools/virtual-machines in the project's folder; or unpack Debian's "
+        f"linux-image-...-amd64 by dpkg-deb -x, and set {SETTING} to the folder.",
+    )
+
+
+def fetched(environment: Mapping[str, str]) -> Path:
+    """Where ``tools/virtual-machines`` puts what it fetches."""
+    return Path(environment.get("GOLEM_CACHE_DIR") or "~/.cache/golemnet").expanduser() / "kernel"
+
+
+def _kernels(root: Path) -> Iterator[Kernel]:
+    """Newest first."""
     for file in sorted(
         (root / "boot").glob("vmlinuz-*"), key=lambda path: path.stat().st_mtime, reverse=True
     ):
         modules = root / "lib/modules" / file.name.removeprefix("vmlinuz-")
         if os.access(file, os.R_OK) and "9p" in _listed(modules):
-            return Kernel(file, modules)
-    raise NoRuntime(
-        f"There is no kernel for virtual machines below {root}.",
-        why="It has to be readable, and to have the module 9p.",
-        next_step=f"Unpack Debian's linux-image-...-amd64 by dpkg-deb -x, and set {SETTING} to the folder.",
-    )
+            yield Kernel(file, modules)
 
 
 def modules_of(kernel: Kernel) -> list[bytes]:
