@@ -101,6 +101,12 @@ def test_qemu_is_walled_in_itself() -> None:
     assert set(MACHINE.files) == set(range(3, 10))
 
 
+def test_who_may_not_use_the_device_by_himself_may_by_its_group() -> None:
+    line = " ".join(command_line(msgspec.structs.replace(MACHINE, device_group=108), TOOLS))
+    assert "--reuid=100000 --regid=100000 --groups=108" in line
+    assert "--clear-groups" in " ".join(command_line(MACHINE, TOOLS))
+
+
 def test_only_hardware_gets_the_device_and_only_root_becomes_another() -> None:
     emulated = msgspec.structs.replace(MACHINE, accelerator="tcg", host_user=None)
     line = " ".join(command_line(emulated, TOOLS))

@@ -132,6 +132,7 @@ class VmDriver:
             user=self._user,
             host_user=User(FIRST_HOST_ID, FIRST_HOST_ID) if self._stage else None,
             processors=some_processors(self._limits.cpu_cores),
+            device_group=_group_of_kvm() if self.isolation is Isolation.HARDWARE else None,
         )
 
     def _reachable(self, folder: Path) -> Path:
@@ -223,6 +224,12 @@ def _require_kvm() -> None:
             "This machine cannot run virtual machines by KVM.",
             why=f"Its processor does not offer it, or {KVM} cannot be opened.",
         )
+
+
+def _group_of_kvm() -> int | None:
+    """The group that may use the device where others may not, as udev has it."""
+    device = KVM.stat()
+    return device.st_gid if device.st_mode & 0o066 == 0o060 else None
 
 
 def _tools() -> Tools:

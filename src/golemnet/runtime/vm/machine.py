@@ -40,8 +40,8 @@ class Machine(msgspec.Struct, frozen=True):
     """What a machine is made of.
 
     ``kernel``, ``first_files``, ``image``, ``disk`` (open to be read, and to be written), ``ports`` are open
-    files. ``host_user`` is whom QEMU runs as, None for who starts it; ``user`` is whom the guest sees as the
-    owner of what is in ``volumes``.
+    files. ``host_user`` is whom QEMU runs as, None for who starts it, and ``device_group`` who may use KVM
+    beside root; ``user`` is whom the guest sees as the owner of what is in ``volumes``.
     """
 
     accelerator: str
@@ -55,6 +55,7 @@ class Machine(msgspec.Struct, frozen=True):
     user: User
     host_user: User | None
     processors: Sequence[int]
+    device_group: int | None = None
 
     @property
     def files(self) -> tuple[int, ...]:
@@ -68,8 +69,9 @@ def command_line(machine: Machine, tools: Tools) -> list[str]:
 
 
 def _limiting(machine: Machine, tools: Tools) -> list[str]:
-    user = machine.host_user
-    become = [tools.setpriv, f"--reuid={user.uid}", f"--regid={user.gid}", "--clear-groups"] if user else []
+    user, group = machine.host_user, machine.device_group
+    groups = "--clear-groups" if group is None else f"--groups={group}"
+    become = [tools.setpriv, f"--reuid={user.uid}", f"--regid={user.gid}", groups] if user else []
     return [
         *(tools.taskset, "-c", ",".join(str(number) for number in machine.processors)),
         *(tools.prlimit, f"--fsize={machine.limits.storage_bytes}", f"--nofile={OPEN_FILES}", "--core=0"),
