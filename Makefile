@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup system demo test lint format types imports unit compat bench lock clean
+.PHONY: help setup system machines demo test lint format types imports unit compat bench lock clean
 
 help: ## Show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  \033[36mmake %-8s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,7 +22,11 @@ $(READY): pyproject.toml requirements/dev.txt tools/python-environment
 demo: setup ## Render six frames of a scene on a local network of three providers, and pay for them
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python demo/run.py $(DEMO_ARGS)
 
+machines: ## Bring QEMU and a kernel, so that virtual machines can be had and are tested (Debian, x86-64)
+	@tools/virtual-machines
+
 test: setup lint ## Check style, types and architecture, then run every test that this machine can run
+	@tools/virtual-machines || echo "Virtual machines are not tested."
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pytest -rs $(PYTEST_ARGS)
 
 unit: $(READY) ## Run the fast tests only
