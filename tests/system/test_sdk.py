@@ -133,10 +133,12 @@ async def test_one_liners(net: DemoNetwork, tmp_path: Path):
     assert (status, out) == (5, "42\n")
 
     (tmp_path / "a.txt").write_text("hello\n")
+    (tmp_path / "all.txt").write_text("all\n")
+    counting = "cat {} all.txt | wc -c | tee {.}.n"
     status, out, err = await golem(
-        net.environment, tmp_path, "map", "-i", "small", "wc -c < {} | tee {.}.n", "a.txt"
+        net.environment, tmp_path, "map", "-i", "small", "-f", "all.txt", counting, "a.txt"
     )
-    assert (status, out, (tmp_path / "a.n").read_text()) == (0, "6\n", "6\n"), err
+    assert (status, out, (tmp_path / "a.n").read_text()) == (0, "10\n", "10\n"), err
 
     lines = await golem(
         net.environment, tmp_path, "map", "-i", "small", "--json", "test {} != 2", given="1\n2\n3\n"

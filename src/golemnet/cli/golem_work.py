@@ -89,6 +89,7 @@ def map(
     unordered: Annotated[bool, Flag] = False,
     run: str | None = None,
     limit: float | None = None,
+    file: Annotated[list[Path] | None, Parameter(name=["--file", "-f"], negative="")] = None,
     json: Annotated[bool, Parameter(name="--json", negative="")] = False,
     terms: Terms = USUAL,
 ) -> None:
@@ -105,10 +106,11 @@ def map(
         unordered: print as they are done, not in the order of the items.
         run: a name, by which `golem resume` goes on with it; made up if it is not given.
         limit: seconds that a command may take on one machine; after that another one gets it.
+        file: a file that all commands need; may be given more than once.
         json: a line of JSON for each item.
         terms: what is bought.
     """
-    options: dict[str, Any] = {"replicas": replicas, "ordered": not unordered}
+    options: dict[str, Any] = {"replicas": replicas, "ordered": not unordered, "files": file or ()}
     if limit is not None:
         options["timeout"] = timedelta(seconds=limit)
     name = run or os.environ.get("GOLEM_RUN") or f"map-{secrets.token_hex(3)}"

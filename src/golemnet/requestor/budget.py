@@ -8,7 +8,6 @@ from decimal import Decimal
 
 import msgspec
 
-from golemnet.model.money import MAX_AMOUNT
 from golemnet.model.names import CPU_COUNTER, DURATION_COUNTER
 from golemnet.model.pricing import LinearPricing
 
@@ -16,45 +15,67 @@ GRACE_S = 30.0
 TOLERANCE = Decimal("1e-15")
 
 
-def is_bounded(pricing: LinearPricing) -> bool:
-    """Whether time bounds what an activity costs: counters of anything else are free."""
+def unbounded_prices(pricing: LinearPricing) -> dict[str, Decimal]:
+    """The prices of counters that time does not bound; those that are free are none."""
     prices = zip(pricing.usage_vector, pricing.coefficients, strict=True)
-    return all(price == 0 or name in (DURATION_COUNTER, CPU_COUNTER) for name, price in prices)
+    return {name: price for name, price in prices if price and name not in (DURATION_COUNTER, CPU_COUNTER)}
 
 
 class Meter(msgspec.Struct):
     """What an activity may have cost: measured when asked, assumed the worst since.
 
-    ``began`` and ``ended`` are our own times, so a provider cannot claim more of it.
+    ``began`` and ``ended`` are our own times, so a provider cannot claim more of it. What time does not bound
+    is taken from its debit notes: ``stated`` are these counters in those that were accepted.
     """
 
     pricing: LinearPricing
     threads: float
     began: datetime
     ended: datetime | None = None
+    stated: dict[str, float] = {}
+
+    @property
+    def is_bounded(self) -> bool:
+        """Whether time bounds what it costs."""
+        return not unbounded_prices(self.pricing)
 
     def most(self, now: datetime, grace_s: float = 0.0) -> Decimal:
-        """The most that it can cost until ``now``, in GLM; unbounded counters count as the largest amount."""
-        seconds = max(((self.ended or now) - self.began).total_seconds(), 0.0) + grace_s
-        limits = {DURATION_COUNTER: seconds, CPU_COUNTER: seconds * max(self.threads, 1.0)}
-        if not is_bounded(self.pricing):
-            return MAX_AMOUNT
+        """The most that it can cost until ``now``, in GLM, besides what no debit note has stated yet."""
+        limits = {**self.stated, **self._limits(now, grace_s)}
         return self.pricing.cost([limits.get(name, 0.0) for name in self.pricing.usage_vector])
+
+    def state(self, usage: Sequence[float]) -> None:
+        """A debit note with these counters was accepted."""
+        named = dict(zip(self.pricing.usage_vector, usage, strict=True))
+        priced = {name: named[name] for name in unbounded_prices(self.pricing)}
+        self.stated = {name: max(used, self.stated.get(name, 0.0)) for name, used in priced.items()}
 
     def claims_too_much(self, amount: Decimal, usage: Sequence[float] | None, now: datetime) -> str:
         """Why a claim is not justified; empty if it is."""
-        bound = self.most(now, GRACE_S)
-        if amount > bound + TOLERANCE:
-            return f"{amount} GLM is more than {bound} GLM, the most for the time that passed."
-        if usage is None:
-            return ""
+        if usage is None and not self.is_bounded:
+            return "The debit note does not say what was used."
         try:
-            cost = self.pricing.cost(usage)
+            bound = self._most_of(usage, now)
+            cost = bound if usage is None else self.pricing.cost(usage)
         except ValueError as error:
             return str(error)
+        if amount > bound + TOLERANCE:
+            return f"{amount} GLM is more than {bound} GLM, the most for the time that passed."
         return (
             f"{amount} GLM is more than the counters cost: {cost} GLM." if amount > cost + TOLERANCE else ""
         )
+
+    def _most_of(self, usage: Sequence[float] | None, now: datetime) -> Decimal:
+        """The most that may be claimed with these counters, which are believed where time sets no bound."""
+        if usage is None or self.is_bounded:
+            return self.most(now, GRACE_S)
+        limits = self._limits(now, GRACE_S)
+        named = zip(self.pricing.usage_vector, usage, strict=False)
+        return self.pricing.cost([min(used, limits.get(name, used)) for name, used in named])
+
+    def _limits(self, now: datetime, grace_s: float) -> dict[str, float]:
+        seconds = max(((self.ended or now) - self.began).total_seconds(), 0.0) + grace_s
+        return {DURATION_COUNTER: seconds, CPU_COUNTER: seconds * max(self.threads, 1.0)}
 
 
 class Budget:

@@ -15,7 +15,6 @@ from golemnet.clock import Clock
 from golemnet.model.names import CPU_THREADS, NODE_NAME, SUBNET
 from golemnet.model.pricing import LinearPricing
 from golemnet.model.properties import flatten
-from golemnet.requestor.budget import is_bounded
 from golemnet.requestor.candidates import Candidate, Candidates
 from golemnet.requestor.demand import DemandText
 from golemnet.requestor.details import (
@@ -74,8 +73,6 @@ def candidate_of(proposal: Proposal) -> Candidate:
     """The provider behind a proposal. Raises ValueError if nobody can calculate with what it says."""
     properties = flatten(proposal.properties)
     pricing = LinearPricing.from_properties(properties)
-    if not is_bounded(pricing):
-        raise ValueError("it has a price for something that time does not bound")
     threads = properties.get(CPU_THREADS, 1)
     if isinstance(threads, bool) or not isinstance(threads, int | float) or not 0 < threads < math.inf:
         raise ValueError(f"{threads!r:.50} is no number of processors")

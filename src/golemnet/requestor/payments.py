@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from datetime import datetime
 from decimal import Decimal
 
@@ -204,6 +205,8 @@ class Cashier:
         account = self._accounts.get(invoice.agreement_id)
         if account is None or account.is_invoiced or invoice.status != OPEN:
             return
+        if not all(meter.is_bounded for meter in account.meters.values()):
+            await self._read_notes(invoice.agreement_id)
         self.tell(InvoiceReceived(invoice=invoice))
         why = await self.objects(invoice) or self._objection(account, invoice)
         if why:
@@ -223,11 +226,20 @@ class Cashier:
         now = self._clock.now()
         meters = account.meters
         bound = sum((meter.most(now, grace_s=30.0) for meter in meters.values()), Decimal(0))
-        if invoice.amount > bound:
+        # nobody has noted what a killed run has used: there the budget alone is the bound
+        is_known = not account.is_inherited or all(meter.is_bounded for meter in meters.values())
+        if is_known and invoice.amount > bound:
             return f"{invoice.amount} GLM is more than {bound} GLM, the most for the time that passed."
         if not self._budget.promise(invoice.agreement_id, invoice.amount):
             return f"The budget has {format_amount(self._budget.left)} GLM left."
         return ""
+
+    async def _read_notes(self, agreement_id: str) -> None:
+        """Answer the last debit notes first, which say what time does not bound."""
+        for note in await self._client.payment.get_debit_notes():
+            if note.agreement_id == agreement_id:
+                with suppress(ApiError):
+                    await self._note(note)
 
     async def _reject_invoice(self, invoice: Invoice, why: str) -> None:
         rejection = Rejection("INCORRECT_AMOUNT", Decimal(0), why)
@@ -244,6 +256,8 @@ class Cashier:
         payment = self._client.payment
         if not why:
             await payment.accept_debit_note(note.debit_note_id, note.total_amount_due, self._allocation_id)
+            if note.usage_counter_vector is not None:
+                account.meters[note.activity_id].state(note.usage_counter_vector)
             self.tell(DebitNoteAccepted(note=note))
             return
         self._emit(ClaimRejected(agreement_id=note.agreement_id, amount=note.total_amount_due, reason=why))

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Any, Protocol
 
 import msgspec
 
 from golemnet.model.names import CPU_COUNTER, CPU_THREADS, DURATION_COUNTER
 from golemnet.model.pricing import LinearPricing
-from golemnet.requestor.budget import is_bounded
+from golemnet.requestor.budget import unbounded_prices
 
 SCORE_REJECTED = -1.0
 SCORE_NEUTRAL = 0.0
 SCORE_TRUSTED = 100.0
+# DummyMS takes nobody who is dearer, in GLM for a second; elsewhere, counters have no usual price.
+USUAL: Mapping[str, Decimal] = {DURATION_COUNTER: Decimal("0.002"), CPU_COUNTER: Decimal("0.02")}
+NOTHING: Mapping[str, Decimal] = MappingProxyType({})
 
 
 class OfferView(msgspec.Struct, frozen=True):
@@ -49,8 +53,7 @@ class DummyMS:
     def __init__(
         self, max_for_counter: Mapping[Any, Decimal] | None = None, max_fixed: Decimal = Decimal("0.05")
     ) -> None:
-        usual = {DURATION_COUNTER: Decimal("0.002"), CPU_COUNTER: Decimal("0.02")}
-        caps = usual if max_for_counter is None else max_for_counter
+        caps = USUAL if max_for_counter is None else max_for_counter
         self._caps = {str(getattr(name, "value", name)): Decimal(cap) for name, cap in caps.items()}
         self._max_fixed = Decimal(max_fixed)
 
@@ -85,6 +88,8 @@ class LeastExpensiveLinearPayuMS:
             pricing = offer.pricing()
         except ValueError:
             return SCORE_REJECTED
+        if not others_are_within(pricing, {}):
+            return SCORE_REJECTED
         known = {DURATION_COUNTER, CPU_COUNTER}
         usage = [float(self._seconds) if name in known else 0.0 for name in pricing.usage_vector]
         return SCORE_TRUSTED / float(1 + pricing.cost(usage))
@@ -95,26 +100,33 @@ class CheapestFirst:
 
     Args:
         max_price: GLM for an hour, the price of beginning included.
+        max_price_for: GLM for a unit of each counter besides time and processors; others must be free.
     """
 
-    def __init__(self, max_price: Decimal) -> None:
+    def __init__(self, max_price: Decimal, max_price_for: Mapping[str, Decimal] = NOTHING) -> None:
         self._max_price = max_price
+        self._max_price_for = max_price_for
 
     async def score_offer(self, offer: OfferView) -> float:
         """Between neutral and trusted: the nearer to free, the higher."""
         try:
-            price = price_per_hour(offer.pricing(), _threads(offer))
+            pricing = offer.pricing()
+            price = price_per_hour(pricing, _threads(offer))
         except ValueError:
             return SCORE_REJECTED
-        return SCORE_REJECTED if price > self._max_price else SCORE_TRUSTED / float(1 + price)
+        is_cheap = price <= self._max_price and others_are_within(pricing, self._max_price_for)
+        return SCORE_TRUSTED / float(1 + price) if is_cheap else SCORE_REJECTED
 
 
 def price_per_hour(pricing: LinearPricing, threads: float) -> Decimal:
-    """GLM for an hour in which all processors work. Raises ValueError if time does not bound it."""
+    """GLM for an hour in which all processors work, besides what time does not bound."""
     limits = {DURATION_COUNTER: 3600.0, CPU_COUNTER: 3600.0 * threads}
-    if not is_bounded(pricing):
-        raise ValueError("it has a price for something that time does not bound")
     return pricing.cost([limits.get(name, 0.0) for name in pricing.usage_vector])
+
+
+def others_are_within(pricing: LinearPricing, caps: Mapping[str, Decimal]) -> bool:
+    """Whether counters that time does not bound are free, or not dearer than their cap."""
+    return all(price <= caps.get(name, 0) for name, price in unbounded_prices(pricing).items())
 
 
 def _threads(offer: OfferView) -> float:

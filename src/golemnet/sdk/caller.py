@@ -13,8 +13,9 @@ from typing import Any, ParamSpec, TypeVar, Unpack, overload
 from golemnet.requestor.events import Event
 from golemnet.sdk.calls import Call, Kind, Outcome
 from golemnet.sdk.commands import CommandKind, Finished, OneCommand
+from golemnet.sdk.common_files import CommonFile, common_files
 from golemnet.sdk.functions import FunctionKind
-from golemnet.sdk.options import Options
+from golemnet.sdk.options import Options, RunOptions
 from golemnet.sdk.packing import pack_call, pack_function
 from golemnet.sdk.pool import Pool, value_of
 from golemnet.sdk.replicas import Replicas
@@ -40,7 +41,7 @@ class Caller(ABC):
     _trusted: Sequence[type] = ()
 
     @cached_property
-    def _functions(self) -> dict[str, FunctionKind]:
+    def _functions(self) -> dict[tuple[str, tuple[CommonFile, ...]], FunctionKind]:
         return {}
 
     @abstractmethod
@@ -48,10 +49,10 @@ class Caller(ABC):
         """Something has happened to a call."""
 
     @abstractmethod
-    async def _pool(self, options: Options, needs_python: bool) -> Pool:
+    async def _pool(self, options: RunOptions, needs_python: bool) -> Pool:
         """The workers for a call."""
 
-    def _start(self, pool: Pool, call: Call, options: Options) -> asyncio.Future[Outcome]:
+    def _start(self, pool: Pool, call: Call, options: RunOptions) -> asyncio.Future[Outcome]:
         """Begin with a call."""
         return self._ask(pool, call, options)
 
@@ -83,16 +84,16 @@ class Caller(ABC):
             Exception: what the function has raised, with its remote traceback.
         """
         if isinstance(work, str):
-            command = CommandKind(work, options.get("output", "."))
+            command = CommandKind(work, options.get("output", "."), common_files(options.get("files", ())))
             return self._map(command, command.files, items, options)
-        function = self._function(work)
+        function = self._function(work, options.get("files", ()))
         return self._map(function, lambda item: pack_call(function.name, [item], {}), items, options)
 
     def starmap(
         self, work: Callable[..., R], items: Items[Iterable[Any]], **options: Unpack[Options]
     ) -> AsyncGenerator[R, None]:
         """The same as ``map`` for a function of several arguments: ``work(*item)``."""
-        function = self._function(work)
+        function = self._function(work, options.get("files", ()))
         return self._map(function, lambda item: pack_call(function.name, tuple(item), {}), items, options)
 
     def submit(self, work: Callable[P, R], *positional: P.args, **named: P.kwargs) -> asyncio.Task[R]:
@@ -103,7 +104,7 @@ class Caller(ABC):
         return asyncio.create_task(self._one(call, {}))
 
     async def run(
-        self, command: str, files: Sequence[str | os.PathLike[str]] = (), **options: Unpack[Options]
+        self, command: str, files: Sequence[str | os.PathLike[str]] = (), **options: Unpack[RunOptions]
     ) -> Finished:
         """One shell command, with these files in its folder. Raises ShellFailed."""
         kind = OneCommand(command, options.get("output", "."))
@@ -120,12 +121,15 @@ class Caller(ABC):
 
     # -- inside --------------------------------------------------------------------------------------------
 
-    def _function(self, work: Callable[..., Any]) -> FunctionKind:
+    def _function(
+        self, work: Callable[..., Any], files: Sequence[str | os.PathLike[str]] = ()
+    ) -> FunctionKind:
         """A function is packed anew for each map: what it refers to may have changed."""
-        function = pack_function(work)
-        return self._functions.setdefault(function.key, FunctionKind(function, self._trusted))
+        common = common_files(files)
+        kind = FunctionKind(pack_function(work), self._trusted, common)
+        return self._functions.setdefault((kind.function.key, common), kind)
 
-    async def _one(self, call: Call, options: Options) -> Any:
+    async def _one(self, call: Call, options: RunOptions) -> Any:
         pool = await self._pool(options, isinstance(call.kind, FunctionKind))
         return value_of(await self._start(pool, call, options))
 
@@ -146,7 +150,7 @@ class Caller(ABC):
                 error = _error(future) if catches else None
                 yield value_of(future.result()) if error is None else error
 
-    def _ask(self, pool: Pool, call: Call, options: Options) -> asyncio.Future[Outcome]:
+    def _ask(self, pool: Pool, call: Call, options: RunOptions) -> asyncio.Future[Outcome]:
         attempts = options.get("retries", self._retries) + 1
         replicas = options.get("replicas", 1)
         if replicas == 1:
@@ -155,7 +159,7 @@ class Caller(ABC):
         return asyncio.ensure_future(copies.call(pool, call, attempts))
 
 
-def _seconds(options: Options) -> float | None:
+def _seconds(options: RunOptions) -> float | None:
     timeout = options.get("timeout")
     return None if timeout is None else timeout.total_seconds()
 

@@ -20,6 +20,7 @@ from golemnet.requestor.task_queue import AnyTask
 from golemnet.requestor.work_context import Work
 from golemnet.requestor.worker import Tasks
 from golemnet.sdk.calls import Call, Station, limit_of
+from golemnet.sdk.common_files import CommonFile, identity_of, places, sending
 from golemnet.sdk.errors import CannotTravel, ShellFailed
 from golemnet.sdk.identity import value_identity
 from golemnet.sdk.reading import read
@@ -33,8 +34,10 @@ _MARK = "@golem"
 # The command runs in a shell of its own: whatever it does, its status and its files are told afterwards.
 _SCRIPT = f"""mkdir -p "$1" && cd "$1" || exit 97
 command=$2
-shift 2
+common=$3
+shift 3
 rm -rf "$@"
+[ -z "$common" ] || ln -sf "$common"/* .
 ( eval "$command" )
 printf '\\n{_MARK} %s\\n' "$?"
 for file in *; do [ -f "$file" ] && printf '%s\\n' "$file"; done
@@ -58,11 +61,16 @@ class CommandKind:
         template: a shell command; ``{}`` is the item, ``{.}`` the item without its extension. An item that
             is a file of this machine is sent, and appears by its name in the command's folder.
         output: the folder for what commands make.
+        common: files that each command needs.
     """
 
-    def __init__(self, template: str, output: str | os.PathLike[str] = ".") -> None:
+    def __init__(
+        self, template: str, output: str | os.PathLike[str] = ".", common: Sequence[CommonFile] = ()
+    ) -> None:
         self.name = template
         self.output = Path(output).absolute()
+        self.common = common
+        self.common_folder = f"{ROOT}/common-{identity_of(common)}" if common else ""
         self._template = template if "{}" in template or "{.}" in template else f"{template} {{}}"
         self._numbers = count()
         self._folder = f"{ROOT}/{secrets.token_hex(4)}"
@@ -90,7 +98,7 @@ class CommandKind:
     def identity(self, call: Call) -> bytes | None:
         """By the command, the folder for its files, and the files that it needs."""
         files = [_facts(Path(path)) for path in call.payload]
-        return value_identity((self.command(call.item), str(self.output), files))
+        return value_identity((self.command(call.item), str(self.output), files, self.common_folder))
 
     def read(self, content: bytes) -> tuple[Finished] | None:
         """What a command had come to, unless a file that it has made is not there any more."""
@@ -131,12 +139,13 @@ class CommandBundle:
     def begin(self) -> Work:
         """Files in, and the commands."""
         self._began = time.monotonic()
-        steps: list[Step] = []
+        steps = sending(self._kind.common, self._kind.common_folder, self._at.present)
         self._runs: list[int] = []
         for task, folder in zip(self.tasks, self._folders, strict=True):
             call: Call = task.data
             steps += [SendFile(Path(path), f"{folder}/{Path(path).name}") for path in call.payload]
-            arguments = ("-c", _SCRIPT, "sh", folder, self._kind.command(call.item), *self._at.litter)
+            command, common = self._kind.command(call.item), self._kind.common_folder
+            arguments = ("-c", _SCRIPT, "sh", folder, command, common, *self._at.litter)
             self._at.litter.clear()
             self._runs.append(len(steps))
             steps.append(Run("/bin/sh", arguments, {}, MAX_OUTPUT_BYTES))
@@ -148,6 +157,7 @@ class CommandBundle:
             return self._judge()
         self._seconds = (time.monotonic() - self._began) / len(self.tasks)
         self._at.learn(self._kind, self._seconds)
+        self._at.present |= places(self._kind.common, self._kind.common_folder)
         self._found = [
             self._read(task.data, results[run]) for task, run in zip(self.tasks, self._runs, strict=True)
         ]
@@ -173,7 +183,7 @@ class CommandBundle:
         """What the script has written: the command's output, a mark with its status, and file names."""
         stdout, _, rest = result.stdout.rpartition(f"\n{_MARK} ")
         status, *names = rest.splitlines() or [""]
-        sent = {Path(path).name for path in call.payload}
+        sent = {Path(path).name for path in call.payload} | {each.path.name for each in self._kind.common}
         made = [name for name in names[:MAX_FILES] if name not in sent and _is_plain(name)]
         return Finished(
             command=self._kind.command(call.item),

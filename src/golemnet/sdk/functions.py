@@ -16,12 +16,14 @@ from golemnet.requestor.task_queue import AnyTask
 from golemnet.requestor.work_context import Work
 from golemnet.requestor.worker import Tasks
 from golemnet.sdk.calls import Call, Station, limit_of
+from golemnet.sdk.common_files import CommonFile, identity_of, places, sending
 from golemnet.sdk.errors import CannotTravel, RemoteError, RemoteTraceback, WrongPython
 from golemnet.sdk.identity import value_identity
 from golemnet.sdk.packing import HERE, Function, program
 from golemnet.sdk.reading import read
 
-FOLDER = "/golem/work/.golem"
+WORK = "/golem/work"
+FOLDER = f"{WORK}/.golem"
 PROGRAM = f"{FOLDER}/loop.py"
 # A batch costs some 50 ms, so that calls are bundled until a bundle takes several times as long.
 BUNDLE_S = 0.5
@@ -42,12 +44,16 @@ class FunctionKind:
     Args:
         function: packed.
         trusted: classes that may come back.
+        common: files that each call needs.
     """
 
-    def __init__(self, function: Function, trusted: Sequence[type] = ()) -> None:
+    def __init__(
+        self, function: Function, trusted: Sequence[type] = (), common: Sequence[CommonFile] = ()
+    ) -> None:
         self.name = function.name
         self.function = function
         self.trusted = trusted
+        self.common = common
 
     def shown(self, item: Any) -> str:
         """The call as it stands in a program."""
@@ -65,7 +71,10 @@ class FunctionKind:
     def identity(self, call: Call) -> bytes | None:
         """By what the function does, and by the arguments."""
         arguments = value_identity(call.item)
-        return None if arguments is None else self.function.identity.encode() + arguments
+        if arguments is None:
+            return None
+        files = identity_of(self.common).encode() if self.common else b""
+        return self.function.identity.encode() + arguments + files
 
     def read(self, content: bytes) -> tuple[Any] | None:
         """A value that was kept."""
@@ -111,7 +120,7 @@ class FunctionBundle:
 
     def begin(self) -> Work:
         """What the container lacks, and the calls."""
-        steps: list[Step] = []
+        steps: list[Step] = sending(self._kind.common, WORK, self._at.present)
         function = f"{FOLDER}/{self._kind.function.key}"
         for path, content in ((PROGRAM, program()), (function, self._kind.function.content)):
             if path not in self._at.present:
@@ -120,7 +129,7 @@ class FunctionBundle:
         if len(calls) > MAX_INLINE:
             steps.append(SendBytes(calls.encode(), f"{FOLDER}/calls"))
             calls = f"@{FOLDER}/calls"
-        line = 'exec python3 -S "$@"'
+        line = f'cd {WORK} && exec python3 -S "$@"'
         arguments = ("-c", line, "python3", PROGRAM, function, str(CUT_S), HERE, calls)
         run = Run("/bin/sh", arguments, {}, MAX_OUTPUT_BYTES)
         return Work([*steps, run], limit_of(self.tasks, CUT_S))
@@ -131,6 +140,7 @@ class FunctionBundle:
             lines = [*self._lines, *self._fetched().splitlines()]
         else:
             self._at.present |= {PROGRAM, f"{FOLDER}/{self._kind.function.key}"}
+            self._at.present |= places(self._kind.common, WORK)
             self._say(results[-1].stderr)
             lines = self._lines = results[-1].stdout.splitlines()[1:]
             if lines and lines[-1] == MORE:

@@ -24,7 +24,7 @@ from golemnet.sdk.health import Check, tcp
 from golemnet.sdk.history import History
 from golemnet.sdk.images import find_image
 from golemnet.sdk.interrupts import Interrupted, Interrupts
-from golemnet.sdk.options import Options, Restart
+from golemnet.sdk.options import Restart, RunOptions
 from golemnet.sdk.pool import Pool
 from golemnet.sdk.pools import Pools
 from golemnet.sdk.progress import Notes, ending
@@ -199,7 +199,7 @@ class Golem(Caller):
 
     # -- money ---------------------------------------------------------------------------------------------
 
-    async def estimate(self, tasks: int, seconds: float, **options: Unpack[Options]) -> Estimate:
+    async def estimate(self, tasks: int, seconds: float, **options: Unpack[RunOptions]) -> Estimate:
         """What ``tasks`` of ``seconds`` each would cost at the prices of now. Nothing is bought.
 
         Raises:
@@ -221,7 +221,7 @@ class Golem(Caller):
 
     # -- inside --------------------------------------------------------------------------------------------
 
-    def _start(self, pool: Pool, call: Call, options: Options) -> asyncio.Future[Outcome]:
+    def _start(self, pool: Pool, call: Call, options: RunOptions) -> asyncio.Future[Outcome]:
         key = self._history.key(call)
         if key is None:
             return self._ask(pool, call, options)
@@ -231,7 +231,7 @@ class Golem(Caller):
     def _hear(self, event: Event) -> None:
         self._history.hear(event)
 
-    async def _pool(self, options: Options, needs_python: bool) -> Pool:
+    async def _pool(self, options: RunOptions, needs_python: bool) -> Pool:
         self._check_open()
         image, workers = options.get("image", self._image), options.get("workers", self._workers)
         return await self._pools.get(image, workers, needs_python)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any, Literal, TypedDict
 
 Restart = Literal["always", "on-failure", "never"]
 
 
-class Options(TypedDict, total=False):
-    """Keyword arguments of ``map`` and ``starmap``.
+class RunOptions(TypedDict, total=False):
+    """Keyword arguments of any call.
 
     Keys:
         image: what it runs in: ``python``, ``small``, a tag, or a hash.
@@ -38,3 +38,14 @@ class Options(TypedDict, total=False):
     return_exceptions: bool
     window: int
     output: str | os.PathLike[str]
+
+
+class Options(RunOptions, total=False):
+    """Keyword arguments of ``map`` and ``starmap``.
+
+    Keys:
+        files: files of this machine that all items need. They cross once to each machine; a command finds
+            them in its folder, a function in ``/golem/work``, where it runs.
+    """
+
+    files: Sequence[str | os.PathLike[str]]

@@ -13,7 +13,7 @@ from golemnet.requestor.published.payloads import VmConstraints, VmPackage
 from golemnet.requestor.summary import describe
 from golemnet.sdk.caller import Caller
 from golemnet.sdk.images import FoundImage
-from golemnet.sdk.options import Options
+from golemnet.sdk.options import RunOptions
 from golemnet.sdk.pool import Pool
 from golemnet.sdk.pools import Pools
 
@@ -37,7 +37,7 @@ class Golem(published.Golem, Caller):
     def _hear(self, event: Event) -> None:
         log.warning("%s", (describe(event) or (event,))[-1])
 
-    async def _pool(self, options: Options, needs_python: bool) -> Pool:
+    async def _pool(self, options: RunOptions, needs_python: bool) -> Pool:
         engine = await self._operating()
         pools = self._pools = self._pools or []
         if not pools or datetime.now(UTC) > self._renewed + RENEWAL:

@@ -8,8 +8,10 @@ from decimal import Decimal
 
 from golemnet.model.names import CPU_THREADS
 from golemnet.requestor.strategies import (
+    NOTHING,
     SCORE_REJECTED,
     SCORE_TRUSTED,
+    USUAL,
     CheapestFirst,
     DummyMS,
     MarketStrategy,
@@ -31,11 +33,23 @@ class BestValue:
     Args:
         max_price: GLM for an hour.
         known: what is known of providers; by default what earlier runs have seen.
+        max_price_for: GLM for a unit of each counter besides time and processors, such as
+            ``golem.usage.storage_gib``; others must be free.
     """
 
-    def __init__(self, max_price: Decimal | None = None, known: Known | None = None) -> None:
+    def __init__(
+        self,
+        max_price: Decimal | None = None,
+        known: Known | None = None,
+        *,
+        max_price_for: Mapping[str, Decimal] = NOTHING,
+    ) -> None:
         self._known = known_providers() if known is None else known
-        self._limit: MarketStrategy = DummyMS() if max_price is None else CheapestFirst(max_price)
+        self._limit: MarketStrategy = (
+            DummyMS({**USUAL, **max_price_for})
+            if max_price is None
+            else CheapestFirst(max_price, max_price_for)
+        )
 
     async def score_offer(self, offer: OfferView) -> float:
         """Between neutral and trusted, the more the better."""
@@ -70,6 +84,7 @@ class InTime(BestValue):
         max_price: GLM for an hour.
         known: what is known of providers.
         now: tells the time.
+        max_price_for: GLM for a unit of each counter besides time and processors; others must be free.
     """
 
     def __init__(
@@ -80,8 +95,10 @@ class InTime(BestValue):
         max_price: Decimal | None = None,
         known: Known | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        *,
+        max_price_for: Mapping[str, Decimal] = NOTHING,
     ) -> None:
-        super().__init__(max_price, known)
+        super().__init__(max_price, known, max_price_for=max_price_for)
         self._until = until
         self._share_s = work_s / workers
         self._now = now

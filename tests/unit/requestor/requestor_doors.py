@@ -48,6 +48,12 @@ class PaymentDoor:
 
     async def claim_note(self, agreement_id: str, activity_id: str, amount, usage=None) -> str:
         """A debit note comes in, and is dealt with; its id."""
+        note_id = self.keep_note(agreement_id, activity_id, amount, usage)
+        await self._tell(DebitNoteEvent, "DebitNoteReceivedEvent", debit_note_id=note_id)
+        return note_id
+
+    def keep_note(self, agreement_id: str, activity_id: str, amount, usage=None) -> str:
+        """A debit note comes in, and its event has not been read yet; its id."""
         note_id = f"note {len(self._documents)}"
         self._documents[note_id] = DebitNote(
             debit_note_id=note_id,
@@ -58,7 +64,6 @@ class PaymentDoor:
             status="RECEIVED",
             **_PARTIES,
         )
-        await self._tell(DebitNoteEvent, "DebitNoteReceivedEvent", debit_note_id=note_id)
         return note_id
 
     async def claim_invoice(self, agreement_id: str, amount, status: str = "RECEIVED") -> str:
@@ -119,6 +124,9 @@ class PaymentDoor:
 
     async def get_debit_note(self, debit_note_id):
         return self._documents[debit_note_id]
+
+    async def get_debit_notes(self):
+        return [each for each in self._documents.values() if isinstance(each, DebitNote)]
 
     async def get_invoice(self, invoice_id):
         return self._documents[invoice_id]

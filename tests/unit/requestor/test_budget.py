@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from golemnet.model.money import MAX_AMOUNT
 from golemnet.model.pricing import LinearPricing
 from golemnet.requestor.budget import GRACE_S, Budget, Meter
 
@@ -40,10 +39,40 @@ def test_an_activity_that_has_ended_costs_no_more():
     assert ended.most(later(1000)) == ended.most(later(10)) == 1
 
 
-@pytest.mark.parametrize(("price", "most"), [("0.001", MAX_AMOUNT), ("0", Decimal(0))])
-def test_a_counter_that_time_does_not_bound_may_cost_anything_unless_it_is_free(price, most):
-    pricing = LinearPricing(["golem.usage.gib"], [Decimal(price)], Decimal(0))
-    assert Meter(pricing, 1, BEGAN).most(later(1)) == most
+@pytest.mark.parametrize(("price", "is_bounded"), [("0.001", False), ("0", True)])
+def test_time_does_not_bound_other_counters_unless_they_are_free(price, is_bounded):
+    pricing = LinearPricing([DURATION, "frames"], [Decimal(1), Decimal(price)], Decimal(0))
+    assert Meter(pricing, 1, BEGAN).is_bounded == is_bounded
+
+
+BY_FRAME = LinearPricing(["frames", DURATION], [Decimal("0.5"), Decimal("0.01")], Decimal(0))
+
+
+@pytest.mark.parametrize(
+    ("amount", "usage", "refusal"),
+    [
+        ("50.1", [100.0, 10.0], ""),
+        ("50.4", [100.0, 10000.0], ""),  # of the time, 40 s with the grace
+        ("50.5", [100.0, 10000.0], "50.5 GLM is more than 50.4"),
+        ("50.2", [100.0, 10.0], "50.2 GLM is more than 50.1"),
+        ("0.1", None, "The debit note does not say what was used."),
+        ("0.1", [0.2], "2 counters are priced, 1 are given"),
+        ("0.1", [float("nan"), 1.0], "nan is negative, or too large"),
+        ("0.1", [-1.0, 1.0], "-1.0 is negative, or too large"),
+    ],
+)
+def test_counters_that_time_does_not_bound_are_believed_and_the_others_are_not(amount, usage, refusal):
+    found = Meter(BY_FRAME, 1, BEGAN).claims_too_much(Decimal(amount), usage, later(10))
+    assert found.startswith(refusal)
+    assert bool(found) == bool(refusal)
+
+
+def test_what_was_stated_costs_from_then_on():
+    meter = Meter(BY_FRAME, 1, BEGAN)
+    assert meter.most(later(10)) == Decimal("0.1")
+    meter.state([4.0, 10.0])
+    meter.state([2.0, 10.0])
+    assert meter.most(later(20)) == Decimal("2.2"), "time goes on; frames are as many as were stated at most"
 
 
 @pytest.mark.parametrize(

@@ -94,7 +94,6 @@ async def test_an_offer_that_the_strategy_refuses_is_rejected_with_the_reason():
     [
         {COEFFICIENTS: [0.1]},
         {COEFFICIENTS: "free"},
-        {"golem.com.usage.vector": ["golem.usage.gib", "golem.usage.cpu_sec"]},  # time does not bound memory
         {"golem.inf.cpu.threads": "many"},
         {"golem.inf.cpu.threads": "nan"},
         {"golem.inf.cpu.threads": 0},

@@ -128,6 +128,24 @@ async def test_a_claim_is_accepted_when_the_daemon_has_recovered():
         assert here.cashier.owing() == []
 
 
+async def test_what_time_does_not_bound_is_paid_as_debit_notes_have_stated_it_within_the_budget():
+    by_frame = LinearPricing(["frames"], [Decimal("0.5")], Decimal(0))
+    async with office(budget=4) as here:
+        for agreement_id in "abc":
+            here.agree(agreement_id, f"activity of {agreement_id}", pricing=by_frame)
+        await here.door.claim_note("a", "activity of a", "1", [2.0])
+        here.door.keep_note("a", "activity of a", "1.5", [3.0])
+        await here.door.claim_invoice("a", "1.5")  # its last note is read first
+        await here.door.claim_invoice("b", "0.5")
+        await here.door.claim_note("c", "activity of c", "3", [6.0])
+
+        assert here.door.owed() == Decimal("1.5")
+        assert [each.message for each in here.door.rejected.values()] == [
+            "0.5 GLM is more than 0E-18 GLM, the most for the time that passed.",
+            "The budget has 2.5 GLM left.",
+        ]
+
+
 async def test_the_time_of_an_agreement_ends_with_its_work():
     async with office() as here:
         signed = here.agree("a", "activity")

@@ -60,6 +60,16 @@ async def test_who_is_dearer_than_a_cap_is_refused(dear):
     assert await strategy.score_offer(dear) == SCORE_REJECTED
 
 
+async def test_what_time_does_not_bound_needs_a_cap():
+    by_frame = {
+        "golem.com.usage.vector": ["golem.usage.duration_sec", "frames"],
+        "golem.com.pricing.model.linear.coeffs": [0.01, 0.5, 0.0],
+    }
+    assert await LeastExpensiveLinearPayuMS().score_offer(offer(**by_frame)) == SCORE_REJECTED
+    capped = LeastExpensiveLinearPayuMS(max_price_for={"frames": Decimal("0.5")})
+    assert await capped.score_offer(offer(**by_frame)) > 0
+
+
 async def test_counters_without_a_cap_are_free_or_refused():
     strategy = DummyMS(max_price_for={Counter.TIME: Decimal("0.1")})
     assert await strategy.score_offer(offer(cpu=0.0)) == SCORE_NEUTRAL

@@ -12,6 +12,7 @@ from golemnet.requestor.strategies import (
     SCORE_NEUTRAL,
     SCORE_REJECTED,
     SCORE_TRUSTED,
+    CheapestFirst,
     DummyMS,
     LeastExpensiveLinearPayuMS,
     OfferView,
@@ -42,6 +43,14 @@ def offer(prices, fixed="0"):
 )
 async def test_by_default_whoever_is_not_absurdly_dear_is_taken(prices, fixed, score):
     assert await DummyMS().score_offer(offer(prices, fixed)) == score
+
+
+@pytest.mark.parametrize("strategy", [LeastExpensiveLinearPayuMS(), CheapestFirst(Decimal(1000))])
+async def test_what_time_does_not_bound_is_bought_by_a_price_that_was_named_alone(strategy):
+    assert await strategy.score_offer(offer({DURATION: "0.01", MEMORY: "0.0001"})) == SCORE_REJECTED
+    capped = CheapestFirst(Decimal(1000), {MEMORY: Decimal("0.5")})
+    assert await capped.score_offer(offer({DURATION: "0.01", MEMORY: "0.5"})) > 0
+    assert await capped.score_offer(offer({DURATION: "0.01", MEMORY: "0.6"})) == SCORE_REJECTED
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ import dataclasses
 import os
 import sys
 from datetime import timedelta
+from pathlib import PurePath
 
 import pytest
 
@@ -25,6 +26,11 @@ from golemnet.sdk.errors import (
 @dataclasses.dataclass
 class Point:
     x: int
+
+
+def weigh(number):
+    with open("weights.bin") as weights:
+        return number + sum(map(int, weights.read().split()))
 
 
 def square(x):
@@ -260,6 +266,32 @@ async def test_commands_take_files_and_bring_files(shop):
     [made] = found.files
     assert made.read_text() == "hello\nhello\n"
     assert made == shop.folder / "out" / "my text.twice"
+
+
+async def test_files_for_all_items_cross_once_to_each_container(shop):
+    """Each command has them in its folder, and brings back only what it has made."""
+    weights = shop.folder / "weights.bin"
+    weights.write_text("1 2 3\n")
+    async with shop.golem(workers=1) as golem:
+        commands = golem.map(
+            "wc -w < weights.bin; touch {}.made", range(3), files=[weights], output=shop.folder / "out"
+        )
+        counted = [(done.stdout.strip(), [each.name for each in done.files]) async for done in commands]
+        summed = await collect(golem.map(weigh, [10, 20], files=[weights]))
+        weights.write_text("4\n")
+        changed = await collect(golem.map(weigh, [10], files=[weights]))
+    assert counted == [("3", [f"{number}.made"]) for number in range(3)]
+    assert (summed, changed) == ([16, 26], [14])
+    sent = [
+        each["transfer"]["to"] for _, batch in shop.containers.batches for each in batch if "transfer" in each
+    ]
+    assert [PurePath(each).name for each in sent].count("weights.bin") == 3
+
+
+async def test_files_for_all_items_have_to_be_there(shop):
+    async with shop.golem(workers=1) as golem:
+        with pytest.raises(CannotTravel, match="There is no file"):
+            golem.map(weigh, [1], files=["nowhere"])
 
 
 async def test_a_failing_command_says_how(shop):

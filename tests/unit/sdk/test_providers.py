@@ -94,6 +94,17 @@ def test_value_is_speed_and_reliability_for_the_price():
     assert ann < bob
 
 
+def test_what_time_does_not_bound_needs_a_price_of_its_own():
+    stored = "golem.usage.storage_gib"
+    counters, prices = ["golem.usage.duration_sec", stored], [Decimal("0.00001"), Decimal("0.1")]
+    by_room = OfferView(ANN, LinearPricing(counters, prices, Decimal(0)).to_properties())
+    caps = {stored: Decimal("0.1")}
+    for strategy in (BestValue, Cheapest):
+        assert scores(strategy(known={}), by_room)[0] < 0
+        assert scores(strategy(known={}, max_price_for=caps), by_room)[0] > 0
+        assert scores(strategy(Decimal(1), {}, max_price_for=caps), by_room)[0] > 0
+
+
 def test_nobody_is_dearer_than_the_limit():
     cheap, dear = scores(BestValue(Decimal("0.02"), {}), offer(ANN, 0.019), offer(BOB, 0.021))
     assert dear < 0 < cheap

@@ -39,6 +39,8 @@ MIN_EXPIRATION_FOR_MID_AGREEMENT_PAYMENTS = DEFAULT_PAYMENT_TIMEOUT_SEC
 DEBIT_NOTE_INTERVAL_GRACE_PERIOD = 30
 
 Caps = Mapping[Counter | str, Decimal]
+NO_CAP = {Counter.TIME.value: None, Counter.CPU.value: None}
+FREE = Decimal(0)
 log = logging.getLogger("yapapi.strategy")
 
 
@@ -162,7 +164,8 @@ class LeastExpensiveLinearPayuMS(MarketStrategy):
     Args:
         expected_time_secs: how long an activity is expected to be.
         max_fixed_price: GLM for an activity.
-        max_price_for: GLM for a unit of a counter; one that is not named has no cap.
+        max_price_for: GLM for a unit of a counter; time and processors have no cap if they are not named, and
+            what time does not bound must be free then.
     """
 
     def __init__(
@@ -184,8 +187,8 @@ class LeastExpensiveLinearPayuMS(MarketStrategy):
         price = _price(offer)
         if price is None or not _is_within(price.fixed_price, self._max_fixed_price):
             return SCORE_REJECTED
-        caps = self._max_price_for
-        if not all(_is_within(each, caps.get(name)) for name, each in price.price_for.items()):
+        caps, prices = self._max_price_for, price.price_for.items()
+        if not all(_is_within(each, caps.get(name, NO_CAP.get(name, FREE))) for name, each in prices):
             return SCORE_REJECTED
         cost = price.calculate_cost([float(self._expected_time_secs)] * len(price.usage_vector))
         return SCORE_TRUSTED / (cost + 1.01)
