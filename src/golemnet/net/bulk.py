@@ -38,7 +38,7 @@ CONNECT_TIMEOUT_S: Final = 2.0
 GREETING_TIMEOUT_S: Final = 5.0
 INVITED_FOR_S: Final = 10.0
 MAX_INVITED_OF_PEER: Final = 100
-MAX_INVITED: Final = 2000
+MAX_CONNECTIONS: Final = 500
 MAX_GREETINGS: Final = 64
 ACCEPT_PAUSE_S: Final = 1.0
 
@@ -133,7 +133,8 @@ class BulkConnections:
         of_caller = sum(each == caller for each in self._invited.values())
         self._is_wanted.set()
         await self._is_open.wait()
-        if self._door is None or of_caller >= MAX_INVITED_OF_PEER or len(self._invited) >= MAX_INVITED:
+        expected = len(self._invited) + len(self._tasks)
+        if self._door is None or of_caller >= MAX_INVITED_OF_PEER or expected >= MAX_CONNECTIONS:
             raise RemoteError(BUSY, "No connections beside the session now.")
         secret = secrets.token_bytes(SECRET_BYTES)
         self._invited[secret] = caller

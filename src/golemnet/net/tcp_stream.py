@@ -14,7 +14,7 @@ from typing import Final
 
 from golemnet.net.errors import StreamBroken
 
-BUFFER_BYTES: Final = 1024 * 1024
+BUFFER_BYTES: Final = 256 * 1024
 LENGTH_BYTES: Final = 4
 HANDSHAKE_TIMEOUT_S: Final = 5.0
 LINGER_S: Final = 10.0

@@ -216,13 +216,14 @@ async def test_a_node_that_does_not_invite_is_asked_once(pair, monkeypatch: pyte
     assert not await sent_much(one, other)
 
 
-async def test_few_are_invited_at_a_time(pair, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bulk, "MAX_INVITED_OF_PEER", 2)
+@pytest.mark.parametrize("bound", ["MAX_INVITED_OF_PEER", "MAX_CONNECTIONS"])
+async def test_few_are_invited_at_a_time(pair, monkeypatch: pytest.MonkeyPatch, bound: str) -> None:
+    monkeypatch.setattr(bulk, bound, 2)
     for _ in range(2):
         await invited(*pair)
     with pytest.raises(RemoteError) as refused:
         await invited(*pair)
     assert refused.value.code == "busy"
     assert not await sent_much(*pair)
-    monkeypatch.setattr(bulk, "MAX_INVITED_OF_PEER", 4)
+    monkeypatch.setattr(bulk, bound, 4)
     assert isinstance((await opened(*pair, "double"))._send, TcpStream)
