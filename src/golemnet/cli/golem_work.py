@@ -40,6 +40,7 @@ class Terms:
         timeout: minutes for everything.
         output: the folder for files that commands make.
         subnet: the part of the market (default: YAGNA_SUBNET).
+        deposit: the id of a deposit that pays instead of the node's account.
         driver: how is paid: erc20 or voucher (default: YAGNA_PAYMENT_DRIVER).
         report: where a page about the run goes, as HTML.
     """
@@ -51,6 +52,7 @@ class Terms:
     timeout: float = 60.0
     output: Annotated[Path, Parameter(name=["--output", "-o"])] = Path(".")
     subnet: str | None = None
+    deposit: str | None = None
     driver: str | None = None
     report: Path | None = None
 
@@ -228,6 +230,7 @@ async def golem_for(
         max_price=terms.max_price,
         subnet_tag=terms.subnet,
         payment_driver=terms.driver,
+        deposit=terms.deposit,
         run=run,
         report=terms.report,
         event_consumer=notes,

@@ -19,7 +19,7 @@ TRANSFERS = ["gftp", "http", "https"]
 DEBIT_NOTE_INTERVAL_S = 120
 PAYMENT_TIMEOUT_S = 120
 ACCEPT_TIMEOUT_S = 240
-PAYMENT_PROTOCOL = 2
+PAYMENT_PROTOCOL = 3  # 2: many payees of one transaction; 3: payments out of deposits
 
 
 class Seller(msgspec.Struct, frozen=True, kw_only=True):

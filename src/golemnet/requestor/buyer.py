@@ -28,18 +28,17 @@ from golemnet.requestor.leftovers import Leftovers
 from golemnet.requestor.market import Market, Tailor
 from golemnet.requestor.payments import Cashier
 from golemnet.requestor.platforms import chosen_platform
+from golemnet.requestor.reserving import reserve
 from golemnet.requestor.run import Run
 from golemnet.requestor.strategies import MarketStrategy
 from golemnet.requestor.task_queue import AnyTask, TaskQueue
 from golemnet.requestor.worker import Drive, Worker, driving
 from golemnet.rest.client import Client
-from golemnet.rest.errors import ApiError, Unauthorized
-from golemnet.rest.payment import Allocation, Decoration, MarketDecoration
+from golemnet.rest.errors import ApiError
+from golemnet.rest.payment import Decoration, MarketDecoration
 from golemnet.rest.transport import DaemonUnreachable
 
 INVOICES_S = 30.0
-# The allocation outlives the runs, so that late invoices find it.
-ALLOCATION_MARGIN = timedelta(minutes=30)
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -58,6 +57,7 @@ class Buyer:
         daemon: which one; by default that of the environment.
         platform: how is paid, like ``erc20-holesky-tglm``; by default as ``YAGNA_PAYMENT_DRIVER`` and
             ``YAGNA_PAYMENT_NETWORK`` say, else as the daemon prefers.
+        deposit: the id of a deposit, funded by somebody else, that pays instead of the node's account.
 
     Raises:
         GolemError: an argument makes no sense, or there is no application key.
@@ -74,6 +74,7 @@ class Buyer:
         clock: Clock | None = None,
         daemon: DaemonAddress | None = None,
         platform: str | None = None,
+        deposit: str | None = None,
     ) -> None:
         self._timeout = checked(timeout, timeout > timedelta(0), "timeout must be longer than nothing")
         self.budget = Budget(_amount(budget))
@@ -83,6 +84,7 @@ class Buyer:
         self._clock = clock or SystemClock()
         self._daemon = daemon
         self._platform = platform or chosen_platform()
+        self._deposit = deposit
         self._client = Client.from_environment() if daemon is None else Client(daemon.api_url, daemon.app_key)
         self._markets: list[Market] = []
         self._negotiating: dict[Market, asyncio.Task[None]] = {}
@@ -256,7 +258,9 @@ class Buyer:
         self._files = await stack.enter_async_context(SharedFolder(self._daemon or daemon_of(os.environ)))
         if self.earlier is not None:
             await self.earlier.release(self._client)
-        self._allocation = await self._reserve()
+        self._allocation = await reserve(
+            self._client, self.budget.total, self.expires, self._platform, self._deposit
+        )
         stack.push_async_callback(self._release)
         since = now = self._clock.now()
         allocation_id = self._allocation.allocation_id
@@ -267,21 +271,6 @@ class Buyer:
             await self.earlier.end(self._client, self.cashier, now)
         self._name = (await self._client.identity.me()).name
         self._in_background(self.cashier.run(since))
-
-    async def _reserve(self) -> Allocation:
-        until = self.expires + ALLOCATION_MARGIN
-        try:
-            return await self._client.payment.create_allocation(
-                self.budget.total, payment_platform=self._platform, timeout=until
-            )
-        except Unauthorized:
-            raise
-        except ApiError as error:
-            raise GolemError(
-                f"{format_amount(self.budget.total)} GLM cannot be reserved for the run.",
-                why=str(error),
-                next_step="Or lower the budget; `yagna payment status` shows what there is.",
-            ) from error
 
     async def _finish(self) -> None:
         """Wait for the invoices of all agreements; what comes later stays reserved in vain for a while."""

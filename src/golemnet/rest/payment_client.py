@@ -14,6 +14,7 @@ from golemnet.rest.payment import (
     AllocationUpdate,
     DebitNote,
     DebitNoteEvent,
+    Deposit,
     Finding,
     InitAccount,
     Invoice,
@@ -102,10 +103,15 @@ class PaymentClient:
         payment_platform: str | None = None,
         address: str | None = None,
         timeout: datetime | None = None,
+        deposit: Deposit | None = None,
     ) -> Allocation:
         """Reserve ``total_amount`` until ``timeout``. Raises BadRequest if the funds do not suffice."""
         body = NewAllocation(
-            total_amount=total_amount, payment_platform=payment_platform, address=address, timeout=timeout
+            total_amount=total_amount,
+            payment_platform=payment_platform,
+            address=address,
+            timeout=timeout,
+            deposit=deposit,
         )
         return await self._transport.post(f"{PREFIX}/allocations", Allocation, body)
 

@@ -51,6 +51,7 @@ class Golem(Caller):
         subnet_tag: the part of the market to buy on; by default ``YAGNA_SUBNET``, else all of it.
         payment_driver: how is paid, ``erc20`` or ``voucher``; by default ``YAGNA_PAYMENT_DRIVER``, else as
             the daemon prefers.
+        deposit: the id of a deposit for this node that pays instead of its account; it is for one run.
         trusted: classes, besides plain data, that results may hold.
         report: where a page about the run goes at its end, as HTML that needs nothing else.
         run: a name by which a run that was killed goes on: what was done is not done again.
@@ -74,6 +75,7 @@ class Golem(Caller):
         strategy: MarketStrategy | None = None,
         subnet_tag: str | None = None,
         payment_driver: str | None = None,
+        deposit: str | None = None,
         trusted: Sequence[type] = (),
         run: str | None = None,
         report: str | os.PathLike[str] | None = None,
@@ -95,6 +97,7 @@ class Golem(Caller):
             subnet_tag=subnet_tag,
             emit=self._history.hear,
             platform=chosen_platform(payment_driver),
+            deposit=deposit,
         )
         self._services: list[Service] = []
         self._is_open = False

@@ -133,3 +133,8 @@ def test_offers_are_for_the_subnet_and_for_work_that_is_not_over():
 def test_a_demand_for_progress_is_met(what):
     wanted = parse(f"(golem.activity.caps.{what}.report-progress=true)")
     assert wanted.holds(flatten(offer_properties(SELLER, Preset("vm")))) is True
+
+
+def test_a_demand_that_is_paid_from_a_deposit_is_met():
+    wanted = parse("(golem.com.payment.protocol.version>2)")
+    assert wanted.holds(flatten(offer_properties(SELLER, Preset("vm")))) is True

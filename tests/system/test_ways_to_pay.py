@@ -1,4 +1,4 @@
-"""A whole job that is paid by vouchers: one deposit for each payee, one redemption, no transfer between."""
+"""Whole jobs that are paid otherwise than by transfers of the requestor: by vouchers, and from a deposit."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import pytest_asyncio
 from network import DemoNetwork, demo_network
 from settlement import settle
 
@@ -31,6 +32,7 @@ pytestmark = [
     pytest.mark.privileged,
     pytest.mark.chain,
     pytest.mark.timeout(120),
+    pytest.mark.asyncio(loop_scope="module"),
     pytest.mark.skipif(os.geteuid() != 0, reason="containers of the best driver need root"),
 ]
 PROVIDERS, SUBNET, MOST_JOBS = 2, "vouchers", 5
@@ -39,7 +41,7 @@ PROGRAMS = Path(sys.executable).parent
 STEP_S = 60.0
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def net() -> AsyncIterator[DemoNetwork]:
     """As ``golem local up --driver voucher`` starts it."""
     async with demo_network(PROVIDERS, SUBNET, "voucher") as running:
@@ -60,10 +62,10 @@ async def printed(net: DemoNetwork, program: str, *arguments: str) -> str:
     return out.decode()
 
 
-async def yagna_payment(net: DemoNetwork, node: str, command: str) -> Any:
+async def yagna_payment(net: DemoNetwork, node: str, *command: str) -> Any:
     """What ``yagna payment`` says at a node, in the shell of the network."""
     directory = str(net.layout.node(node))
-    return json.loads(await printed(net, "yagna", "-d", directory, "payment", command, "--json"))
+    return json.loads(await printed(net, "yagna", "-d", directory, "payment", *command, "--json"))
 
 
 @dataclass
@@ -169,3 +171,30 @@ def totals(payments: list[Payment]) -> Counter[str]:
     for payment in payments:
         found[payment.payee_addr] += payment.amount
     return found
+
+
+async def test_job_is_paid_from_a_deposit_that_somebody_else_has_funded(net: DemoNetwork, image: Kept):
+    """A provider's node is the third party; the requestor's account only gets the fee."""
+    package, funder = await net.publish(image.image, "small"), "provider-1"
+    before = {node: (await Books.of(net, node)).status for node in ("requestor", funder)}
+    terms = ("--spender", before["requestor"].address, "--amount", "1", "--fee", "0.25", "--for", "2h")
+    made = await yagna_payment(net, funder, "deposit", "create", *terms)
+
+    job = ("map", "-i", package, "-b", "1", "--driver", "erc20", "--deposit", made["id"], "echo {}", "1")
+    assert await printed(net, "golem", *job) == "1\n"
+    async with net.requestor() as requestor:
+        async with asyncio.timeout(STEP_S):
+            while (await requestor.deposits.get(made["id"])).state != "closed":  # noqa: ASYNC110
+                await asyncio.sleep(0.1)
+        cost = sum(
+            each.amount
+            for each in await requestor.payment.get_payments()
+            if each.payment_platform != VOUCHERS
+        )
+    after = {node: await Books.of(net, node) for node in before}
+    earned = after[funder].status.incoming_confirmed - before[funder].incoming_confirmed
+    assert cost > 0
+    assert after["requestor"].status.amount == before["requestor"].amount + Decimal("0.25")
+    assert after[funder].status.amount == before[funder].amount - Decimal("0.25") - cost + earned
+    assert (after[funder].sum("funding"), after[funder].sum("refund")) == (Decimal("1.25"), 1 - cost)
+    assert all("mismatch" not in each.kinds() for each in after.values())
