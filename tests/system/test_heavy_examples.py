@@ -25,6 +25,7 @@ pytestmark = [
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 BUILD = Path(sys.executable).parent / "gvmkit-build"
+GOLEM = Path(sys.executable).parent / "golem"
 STEP_S = 800.0
 MAKE_VIDEO = "ffmpeg -v error -f lavfi -i testsrc=size=320x240:duration=2 -f lavfi -i sine=duration=2 {}.mp4"
 
@@ -69,6 +70,22 @@ async def test_transcode(net: DemoNetwork, tmp_path: Path, monkeypatch: pytest.M
         videos = [made.files[0] async for made in golem.map(MAKE_VIDEO, ["one", "two"], output=tmp_path)]
     output = await run(net, tmp_path, "transcode", *(each.name for each in videos))
     assert [(tmp_path / "out" / f"{each.stem}.webm").exists() for each in videos] == [True, True], output
+
+
+async def test_frames(net: DemoNetwork, tmp_path: Path):
+    await build(net, tmp_path, "blender,python3", "me/blender")
+    make = Path(__file__).parents[2] / "demo" / "blender" / "make_scene.py"
+    process = await asyncio.create_subprocess_exec(
+        *(GOLEM, "run", "-i", "me/blender", "-f", make, "--"),
+        "blender -b -noaudio --python make_scene.py -- cubes.blend",
+        cwd=tmp_path,
+        env={**os.environ, **net.environment},
+    )
+    assert await asyncio.wait_for(process.wait(), STEP_S) == 0
+    await run(net, tmp_path, "frames", "cubes.blend", "0", "30")
+    first, second = ((tmp_path / f"frame_{frame:04}.png").read_bytes() for frame in (0, 30))
+    assert first[:4] == second[:4] == b"\x89PNG"
+    assert first != second
 
 
 async def test_forest(net: DemoNetwork, tmp_path: Path):

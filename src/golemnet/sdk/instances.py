@@ -158,8 +158,7 @@ class Instance(Service):
             for ended in (await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED))[0]:
                 ended.result()
         except CommandExecutionError as error:
-            last = (error.stderr or "").strip().rpartition("\n")[2]
-            raise Unhealthy(f"{error.message} {last}".strip()) from error
+            raise Unhealthy(_told(error)) from error
         finally:
             watching.cancel()
 
@@ -224,6 +223,12 @@ class Instance(Service):
         self._own_network = await Network.create(Net(plan.client), RANGE, plan.owner_id)
         assert self.provider_id is not None
         self._network_node = await self._own_network.add_node(self.provider_id)
+
+
+def _told(error: CommandExecutionError) -> str:
+    """How a command has ended, and the last line that it has written."""
+    message, last = error.message or "", (error.stderr or "").strip().rpartition("\n")[2]
+    return message if last in message else f"{message} {last}"
 
 
 def serialized(left: Left, plan: Plan) -> ServiceSerialization:

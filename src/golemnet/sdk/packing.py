@@ -72,7 +72,7 @@ def pack_function(function: Callable[..., Any]) -> Function:
     if len(content) > MAX_FUNCTION_BYTES:
         raise CannotTravel(
             f"{name} has {len(content) >> 20} MiB with all that it refers to.",
-            next_step="Pass large data as an argument, or put it into the image.",
+            next_step="Give large data as a file (files=[...]), as an argument, or in the image.",
         )
     modules = frozenset({"__main__", *(module.__name__ for module in own)})
     return Function(name, content, modules, function_identity(function, modules))
