@@ -45,12 +45,15 @@ class Splitter:
         return not self._rest
 
     def feed(self, data: bytes) -> list[bytes]:
-        """The packets that ``data`` completes."""
+        """The packets that ``data`` completes. Raises ValueError for one that is too short to be any: pieces
+        of nothing would cost far more than they weigh."""
         data = self._rest + data if self._rest else data
         packets: list[bytes] = []
         at, end = 0, len(data)
         while end - at >= _LENGTH_BYTES:
             until = at + _LENGTH_BYTES + int.from_bytes(data[at : at + _LENGTH_BYTES], "big")
+            if until < at + _LENGTH_BYTES + _HEADER_BYTES:
+                raise ValueError("a packet is shorter than its header")
             if until > end:
                 break
             packets.append(data[at + _LENGTH_BYTES : until])

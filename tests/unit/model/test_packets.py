@@ -26,7 +26,10 @@ def test_what_is_no_whole_packet_is_not_read(wrong):
     assert addresses_of(wrong) is None
 
 
-@given(packets=st.lists(st.binary(max_size=300), max_size=8), cut=st.integers(min_value=1, max_value=50))
+@given(
+    packets=st.lists(st.binary(min_size=20, max_size=300), max_size=8),
+    cut=st.integers(min_value=1, max_value=50),
+)
 def test_packets_come_out_as_they_went_in_however_they_are_cut(packets, cut):
     data, splitter = join(packets), Splitter()
     found = [packet for at in range(0, len(data), cut) for packet in splitter.feed(data[at : at + cut])]
@@ -38,3 +41,9 @@ def test_packets_come_out_as_they_went_in_however_they_are_cut(packets, cut):
 def test_a_piece_that_ends_within_a_packet_is_refused():
     with pytest.raises(ValueError, match="within a packet"):
         split(join([PACKET])[:-1])
+
+
+@pytest.mark.parametrize("length", [0, 19])
+def test_pieces_of_what_is_no_packet_are_refused(length):
+    with pytest.raises(ValueError, match="shorter than its header"):
+        Splitter().feed(join([PACKET, bytes(length)]))

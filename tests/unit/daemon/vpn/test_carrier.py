@@ -78,11 +78,11 @@ async def test_packets_go_on_one_stream_which_ends_when_nothing_comes(pair, monk
     monkeypatch.setattr(carriers, "IDLE_S", 0.2)
     one, other = pair
     taker, carrier = Taker(other), Carrier(one, other.node_id, HEADER)
-    carrier.queue.put([b"a", b"b"])
+    carrier.queue.put([b"a" * 20, b"b" * 20])
     running = asyncio.create_task(carrier.run())
-    await taker.takes([b"a", b"b"])
+    await taker.takes([b"a" * 20, b"b" * 20])
     carrier.queue.put([b"c" * 3000])
-    await taker.takes([b"a", b"b", b"c" * 3000])
+    await taker.takes([b"a" * 20, b"b" * 20, b"c" * 3000])
     await asyncio.wait_for(running, 5)
     assert len(taker.streams) == 1
 
@@ -99,6 +99,6 @@ async def test_a_node_that_refuses_is_asked_again_when_there_is_more(pair, monke
                 await asyncio.sleep(0.01)
         await asyncio.sleep(0.1)
         assert len(taker.streams) == streams, "nobody is asked for nothing"
-    carrier.queue.put([b"a"])
-    await taker.takes([b"a"])
+    carrier.queue.put([b"a" * 20])
+    await taker.takes([b"a" * 20])
     running.cancel()
