@@ -12,7 +12,7 @@ import time
 import traceback
 from collections.abc import Callable
 
-ATTEMPT_TIMEOUT_S = 10
+ATTEMPT_TIMEOUT_S = 20
 SYSTEM_CALLS = {  # name: number on x86-64, on arm64
     "acct": (163, 89),
     "add_key": (248, 217),
