@@ -18,7 +18,7 @@ from golemnet.errors import GolemError
 from golemnet.provider import presets as preferences_file
 from golemnet.provider.journal import Journal
 from golemnet.provider.machine import Limits, sold, this_machine
-from golemnet.provider.presets import MOST_AGREEMENTS, Preferences, Preset, checked
+from golemnet.provider.presets import MOST_AGREEMENTS, Preferences, Preset, checked, with_unit_prices
 from golemnet.provider.reports import history_rows, isolation_facts, preset_rows, totals
 from golemnet.provider.rules import Rules, parse_hours
 from golemnet.provider.settings import AgentSettings, settings_from
@@ -135,6 +135,7 @@ def set_preset(
     per_hour: Decimal | None = None,
     per_cpu_hour: Decimal | None = None,
     start: Decimal | None = None,
+    per_unit: Annotated[list[str] | None, Parameter(negative="")] = None,
     data_dir: DataDir = None,
 ) -> None:
     """Make a preset, or change the prices of one.
@@ -144,6 +145,8 @@ def set_preset(
         per_hour: GLM for an hour of an activity.
         per_cpu_hour: GLM for an hour of one processor.
         start: GLM for an activity, however short.
+        per_unit: GLM for a unit of another counter, as golem.usage.gib=0.001 or
+            golem.usage.storage_gib=0.001; 0 takes the price away. Most requestors refuse such prices.
         data_dir: the agent's data (DATA_DIR).
     """
     settings = settings_from(data_dir=data_dir)
@@ -156,6 +159,7 @@ def set_preset(
         known.start if start is None else start,
     )
     try:
+        changed = with_unit_prices(changed, known.per_unit, per_unit or [])
         _save(settings, preferences.with_preset(checked(changed)))
     except ValueError as error:
         raise GolemError("A price is not an amount of GLM.", why=str(error)) from error

@@ -3,36 +3,43 @@
 from __future__ import annotations
 
 import os
-from decimal import Decimal
+from collections.abc import Mapping, Sequence
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
 import msgspec
 
 from golemnet.errors import GolemError
 from golemnet.model.money import from_wei, parse_amount, to_wei
-from golemnet.model.names import CPU_COUNTER, DURATION_COUNTER
+from golemnet.model.names import CPU_COUNTER, DURATION_COUNTER, MEMORY_COUNTER, STORAGE_COUNTER
 from golemnet.model.pricing import LinearPricing
 from golemnet.provider.machine import Limits
 from golemnet.provider.rules import Rules, parse_hours
 
 DEFAULT_PRESET = "vm"
 SECONDS_PER_HOUR = 3600
+# The most memory and disk that an activity has used. Time does not bound them: who buys names a limit.
+MORE_COUNTERS = (MEMORY_COUNTER, STORAGE_COUNTER)
 MOST_AGREEMENTS = 64
 
 
 class Preset(msgspec.Struct, frozen=True):
-    """Prices under a name, in GLM: per hour of an activity, per hour of one processor, per activity."""
+    """Prices under a name, in GLM: per hour of an activity, per hour of one processor, per activity.
+
+    ``per_unit`` has a price for a unit of further counters, of those in ``MORE_COUNTERS``.
+    """
 
     name: str
     per_hour: Decimal = Decimal("0.005")
     per_cpu_hour: Decimal = Decimal("0.025")
     start: Decimal = Decimal(0)
+    per_unit: dict[str, Decimal] = {}
 
     def pricing(self) -> LinearPricing:
         """The prices as they stand in an offer: per second."""
         return LinearPricing(
-            [DURATION_COUNTER, CPU_COUNTER],
-            [_per_second(self.per_hour), _per_second(self.per_cpu_hour)],
+            [DURATION_COUNTER, CPU_COUNTER, *self.per_unit],
+            [_per_second(self.per_hour), _per_second(self.per_cpu_hour), *self.per_unit.values()],
             self.start,
         )
 
@@ -123,10 +130,29 @@ def save(path: Path, preferences: Preferences) -> None:
 
 
 def checked(preset: Preset) -> Preset:
-    """``preset``, if its prices are amounts. Raises ValueError."""
-    for price in (preset.per_hour, preset.per_cpu_hour, preset.start):
+    """``preset``, if its prices are amounts, and for what is counted. Raises ValueError."""
+    for price in (preset.per_hour, preset.per_cpu_hour, preset.start, *preset.per_unit.values()):
         parse_amount(price)
+    for name in preset.per_unit:
+        if name not in MORE_COUNTERS:
+            raise ValueError(f"{name} is not counted; {' and '.join(MORE_COUNTERS)} are")
     return preset
+
+
+def with_unit_prices(preset: Preset, known: Mapping[str, Decimal], changes: Sequence[str]) -> Preset:
+    """``preset`` with the known prices of units, changed by texts like ``golem.usage.gib=0.001``.
+
+    Raises:
+        ValueError: a text is none of these.
+    """
+    prices = dict(known)
+    for change in changes:
+        name, _, price = change.partition("=")
+        try:
+            prices[name] = Decimal(price)
+        except InvalidOperation:
+            raise ValueError(f"{change!r} is no price, as golem.usage.gib=0.001 is") from None
+    return msgspec.structs.replace(preset, per_unit={name: price for name, price in prices.items() if price})
 
 
 def _per_second(per_hour: Decimal) -> Decimal:

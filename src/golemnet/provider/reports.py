@@ -29,6 +29,7 @@ def preset_rows(preferences: Preferences) -> list[Row]:
             "GLM/hour": preset.per_hour,
             "GLM/cpu hour": preset.per_cpu_hour,
             "GLM/start": preset.start,
+            "GLM/unit": ", ".join(f"{name}={price}" for name, price in preset.per_unit.items()),
         }
         for preset in preferences.presets
     ]

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from golemnet.errors import GolemError
 from golemnet.model.pricing import LinearPricing
 from golemnet.provider.machine import Limits
-from golemnet.provider.presets import Preferences, Preset, checked, load, save
+from golemnet.provider.presets import Preferences, Preset, checked, load, save, with_unit_prices
 
 HOUR = 3600
 WEI = Fraction(1, 10**18)
@@ -40,6 +40,27 @@ def test_the_default_prices_survive_the_offer():
 def test_a_price_that_is_no_amount_is_refused(name, price):
     with pytest.raises(ValueError):
         checked(Preset("vm", **{name: Decimal(price)}))
+
+
+def test_other_counters_have_prices_for_a_unit():
+    preset = checked(
+        with_unit_prices(Preset("vm"), {}, ["golem.usage.gib=0.5", "golem.usage.storage_gib=0.25"])
+    )
+    pricing = LinearPricing.from_properties(preset.pricing().to_properties())
+    assert pricing.usage_vector[2:] == ["golem.usage.gib", "golem.usage.storage_gib"]
+    assert pricing.cost([0, 0, 2, 4]) == 2
+    assert with_unit_prices(preset, preset.per_unit, ["golem.usage.gib=0"]).per_unit == {
+        "golem.usage.storage_gib": Decimal("0.25")
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "refusal"),
+    [("golem.usage.gib", "no price"), ("gib=1", "not counted"), ("golem.usage.gib=-1", "")],
+)
+def test_a_price_for_what_is_not_counted_is_refused(text, refusal):
+    with pytest.raises(ValueError, match=refusal):
+        checked(with_unit_prices(Preset("vm"), {}, [text]))
 
 
 def test_presets_are_added_replaced_activated_and_removed():
