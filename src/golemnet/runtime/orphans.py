@@ -24,11 +24,22 @@ class Orphans:
 
     def bury(self) -> list[int]:
         """Take note of those that have ended; the others."""
-        orphans = [child for child in children(os.getpid()) if os.getsid(child) != os.getsid(0)]
+        orphans = [child for child in children(os.getpid()) if _leads_a_session(child)]
         return [orphan for orphan in orphans if not self._has_ended(orphan)]
 
     def _has_ended(self, orphan: int) -> bool:
-        ended, _, used = os.wait4(orphan, os.WNOHANG)
+        try:
+            ended, _, used = os.wait4(orphan, os.WNOHANG)
+        except ChildProcessError:
+            return True
         if ended:
             self.memory_peak_bytes = max(self.memory_peak_bytes, used.ru_maxrss * 1024)
         return ended != 0
+
+
+def _leads_a_session(child: int) -> bool:
+    """Not one that somebody else has waited for since it was listed."""
+    try:
+        return os.getsid(child) != os.getsid(0)
+    except ProcessLookupError:
+        return False

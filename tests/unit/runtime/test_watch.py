@@ -200,3 +200,23 @@ for orphan in left:
         command = [sys.executable, "-c", program, argument]
         done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S, check=True)
         assert done.stdout == told
+
+
+def test_whom_somebody_else_has_buried_is_no_orphan() -> None:
+    """Between the list and the look the process that was started here may end, and be waited for."""
+    program = """
+import os
+from golemnet.runtime import orphans
+found = orphans.Orphans()
+started = os.fork()
+if started == 0:
+    os.setsid()
+    os._exit(0)
+os.waitpid(started, 0)
+orphans.children = lambda _process: [started]
+print(found.bury())
+orphans._leads_a_session = lambda _child: True
+print(found.bury())
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.stdout == "[]\n[]\n", done.stderr
