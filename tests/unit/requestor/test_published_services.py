@@ -195,6 +195,7 @@ class Engine:
 
     def begin(self, market, drive, queue, max_workers, emit):
         self.drive, self.queue = drive, queue
+        queue.here = lambda tried: True  # as with other instances at work
         return self
 
     def widen(self, count):
@@ -293,4 +294,17 @@ async def test_a_cluster_that_is_stopped_begins_nothing_more(posts):
         await engine.queue.wait_done()
     assert [each.state for each in cluster.instances] == [ServiceState.terminated] * 2
     assert [post.scripts for post in posts] == [["start", "run", "shutdown"]]
+    await cluster.terminate()
+
+
+async def test_one_of_the_instances_is_stopped_while_it_waits_for_its_next_start(posts, monkeypatch):
+    """It is not started by the timer that was set before."""
+    monkeypatch.setattr(cluster_module, "RESTART_S", 1000.0)
+    cluster, engine = clustered(Plain)
+    cluster.spawn_instances()
+    async with asyncio.timeout(SOON_S):
+        await engine.drive(session(lambda script: ValueError("no")), engine.queue, None, None)
+        cluster.stop_instance(cluster.instances[0])
+    assert not cluster._restarts
+    assert engine.queue.is_idle
     await cluster.terminate()
