@@ -71,10 +71,15 @@ class Ethereum:
             raise ChainError(f"The chain at {self.file.rpc_url} has no token at {self.file.token}.")
 
     async def genesis(self) -> str:
-        """The hash of the first block: two chains with one number and another history differ in it."""
+        """The hash of the first block: two chains with one number and another history differ in it.
+
+        It is asked of the second block: an anvil that was started again has a first one of its own beside.
+        """
         if self._genesis is None:
-            block = await self._rpc.call("eth_getBlockByNumber", "0x0", False)
-            self._genesis = str(block["hash"])
+            if (second := await self._rpc.call("eth_getBlockByNumber", "0x1", False)) is None:
+                first = await self._rpc.call("eth_getBlockByNumber", "0x0", False)
+                return str(first["hash"])
+            self._genesis = str(second["parentHash"])
         return self._genesis
 
     async def block_number(self) -> int:

@@ -22,7 +22,8 @@ from golemnet.testing.anvil_chain import AnvilChain
 
 pytestmark = pytest.mark.chain
 GLM = 10**18
-BOB, CAROL = "0x" + "b0" * 20, "0x" + "ca" * 20
+RESTARTS = 4
+BOB, CAROL, DAVE = "0x" + "b0" * 20, "0x" + "ca" * 20, "0x" + "da" * 20
 STATES = Path(__file__).parent / "states"
 
 
@@ -42,12 +43,15 @@ async def test_older_chain_gets_what_it_lacks_and_keeps_what_it_has(directory):
         await use_every_contract(chain)
         await chain.close()
 
-    async with AnvilChain(directory) as anvil:
-        chain = Ethereum(anvil.file)
-        assert (anvil.file.vouchers, anvil.file.deposits) == (file.vouchers, file.deposits)
-        assert await chain.genesis() == genesis
-        assert [await chain.token_balance(each) for each in (BOB, CAROL)] == [2000 * GLM, 3]
-        await chain.close()
+    for number in range(1, RESTARTS + 1):
+        async with AnvilChain(directory) as anvil:
+            chain = Ethereum(anvil.file)
+            assert (anvil.file.vouchers, anvil.file.deposits) == (file.vouchers, file.deposits)
+            assert await chain.genesis() == genesis, f"restart {number}"
+            await give(chain, DAVE)
+            balances = [await chain.token_balance(each) for each in (BOB, CAROL, DAVE)]
+            assert balances == [2000 * GLM, 3, number * 1000 * GLM]
+            await chain.close()
 
 
 async def use_every_contract(chain):
