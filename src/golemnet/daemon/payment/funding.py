@@ -11,8 +11,10 @@ from datetime import datetime
 from decimal import Decimal
 
 import msgspec
+import structlog
 
 from golemnet.chain.deposits import Deposit, DepositContract, deposit_id, funder_of, nonce_of
+from golemnet.chain.errors import ChainError
 from golemnet.clock import Clock
 from golemnet.daemon.payment.allocations import Allocations
 from golemnet.daemon.payment.deposit_views import DepositViews, moment
@@ -29,6 +31,8 @@ MOST_GAS = 400_000
 """What an approval and a deposit may use, with the reserve that a transaction must have."""
 MOST_WEI = 2**96 - 1
 _ROUNDS = 5
+
+log = structlog.get_logger(__name__)
 
 
 class Terms(msgspec.Struct, frozen=True):
@@ -84,7 +88,7 @@ class Funding:
                 await contract.create(
                     terms.nonce, terms.spender, terms.amount, terms.fee, terms.valid_to, CONFIRM_TIMEOUT_S
                 )
-                await self._books.note()
+                await self._note()
         return msgspec.structs.replace(await self._views.get(hex(made)), is_new=True)
 
     async def extend(self, deposit: str, change: DepositExtension) -> FundedDeposit:
@@ -107,7 +111,7 @@ class Funding:
                 await self._check_gas()
                 async with self._allocations.holding(from_wei(additional), purpose):
                     await contract.extend(nonce_of(wanted), additional, valid_to, CONFIRM_TIMEOUT_S)
-                    await self._books.note()
+                    await self._note()
         raise Conflict("The deposit is spent faster than it is filled.", deposit_id=deposit)
 
     async def terminate(self, deposit: str) -> FundedDeposit:
@@ -127,8 +131,15 @@ class Funding:
                 )
             await self._check_gas()
             await self._wallet.deposits().terminate(nonce_of(wanted), CONFIRM_TIMEOUT_S)
-        await self._books.note()
+        await self._note()
         return await self._views.get(deposit)
+
+    async def _note(self) -> None:
+        """Put what was done into the books; an endpoint that gives no lists is no reason to fail."""
+        try:
+            await self._books.note()
+        except ChainError as error:
+            log.warning("deposits are not in the books", why=str(error))
 
     # -- what makes sense, and can be paid -----------------------------------------------------------------
 
