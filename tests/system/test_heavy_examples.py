@@ -77,7 +77,7 @@ async def test_frames(net: DemoNetwork, tmp_path: Path):
     make = Path(__file__).parents[2] / "demo" / "blender" / "make_scene.py"
     process = await asyncio.create_subprocess_exec(
         *(GOLEM, "run", "-i", "me/blender", "-f", make, "--"),
-        "blender -b -noaudio --python make_scene.py -- cubes.blend",
+        "blender -b -noaudio --python-exit-code 1 --python make_scene.py -- $PWD/cubes.blend",
         cwd=tmp_path,
         env={**os.environ, **net.environment},
     )
