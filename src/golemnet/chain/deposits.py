@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
@@ -69,9 +69,33 @@ class DepositContract:
         if not await self._chain.has_code(self.address):
             raise NoChain(f"The chain at {self._chain.file.rpc_url} has no contract at {self.address}.")
 
-    async def get(self, deposit_id: int) -> Deposit:
-        """The deposit as it is now."""
-        return Deposit(*await self._chain.ask(self.address, self._contract, "getDeposit", deposit_id))
+    async def get(self, deposit_id: int, confirmations: int = 1) -> Deposit:
+        """The deposit as it was ``confirmations`` - 1 blocks ago.
+
+        One that is closed, or never was, has the zero address as spender.
+        """
+        number = await self._chain.block_number()
+        return await self._get(deposit_id, hex(max(number - confirmations + 1, 0)))
+
+    async def _get(self, deposit_id: int, block: str) -> Deposit:
+        found = await self._chain.ask(self.address, self._contract, "getDeposit", deposit_id, block=block)
+        return Deposit(*found)
+
+    async def with_paid(self, deposit_id: int, batch_ids: Iterable[str]) -> tuple[Deposit, set[str]]:
+        """The deposit, and which of the batches were paid from it, both as the same block shows them."""
+        block = hex(await self._chain.block_number())
+        paid = {each for each in batch_ids if await self._is_paid(deposit_id, each, block)}
+        return await self._get(deposit_id, block), paid
+
+    async def _is_paid(self, deposit_id: int, batch_id: str, block: str) -> bool:
+        batch = keccak256(batch_id.encode())
+        return await self._chain.ask(self.address, self._contract, "isPaid", deposit_id, batch, block=block)
+
+    async def paid_by(self, deposit: int, batch_id: str) -> str | None:
+        """The hash of the transaction that has paid the batch from the deposit; None if none has."""
+        batch = keccak256(batch_id.encode())
+        topics = [self._contract.topic("DepositBatch"), deposit.to_bytes(32, "big"), batch]
+        return await self._chain.transaction_with(self.address, topics)
 
     async def create(
         self, nonce: int, spender: str, amount: int, fee: int, valid_to: int, timeout_s: float
@@ -120,12 +144,10 @@ class DepositContract:
         self, deposit: int, batch_id: str, payouts: Sequence[Payout], timeout_s: float
     ) -> Receipt:
         """Pay a batch from a deposit, once, however often this is called."""
-        batch = keccak256(batch_id.encode())
-        topics = [self._contract.topic("DepositBatch"), deposit.to_bytes(32, "big"), batch]
-        paid_by = await self._chain.transaction_with(self.address, topics)
+        paid_by = await self.paid_by(deposit, batch_id)
         if paid_by is not None:
             return await mined(self._chain, paid_by, timeout_s, self._chain.file.confirmations)
-        payments = [_packed(each) for each in payouts]
+        batch, payments = keccak256(batch_id.encode()), [_packed(each) for each in payouts]
         data = self._contract.call("depositTransferOnce", deposit, batch, payments)
         return await self._send(batch_id, data, timeout_s)
 

@@ -86,6 +86,11 @@ class Ethereum:
         """The number of the newest block."""
         return int(await self._rpc.call("eth_blockNumber"), 16)
 
+    async def block_time(self) -> int:
+        """When the newest block was made, in Unix seconds."""
+        block = await self._rpc.call("eth_getBlockByNumber", "latest", False)
+        return int(block["timestamp"], 16)
+
     async def has_code(self, address: str) -> bool:
         """Whether a contract lives at ``address``."""
         return (await self._rpc.call("eth_getCode", address, "latest")) != "0x"

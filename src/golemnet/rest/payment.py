@@ -162,21 +162,29 @@ class Rejection(MoneyWire, omit_defaults=True):
 
 
 class InvoiceEvent(Wire, omit_defaults=True):
-    """``event_type`` is Invoice + Received|Accepted|Rejected|Settled|Cancelled + Event"""
+    """``event_type`` is Invoice + Received|Accepted|Rejected|Failed|Settled|Cancelled + Event
+
+    ``reason`` (ours) says why the payment has failed.
+    """
 
     event_type: str
     event_date: datetime
     invoice_id: str
     rejection: Rejection | None = None
+    reason: str | None = None
 
 
 class DebitNoteEvent(Wire, omit_defaults=True):
-    """``event_type`` is DebitNote + Received|Accepted|Rejected|Settled|Cancelled + Event"""
+    """``event_type`` is DebitNote + Received|Accepted|Rejected|Failed|Settled|Cancelled + Event
+
+    ``reason`` (ours) says why the payment has failed.
+    """
 
     event_type: str
     event_date: datetime
     debit_note_id: str
     rejection: Rejection | None = None
+    reason: str | None = None
 
 
 class AgreementPayment(MoneyWire, omit_defaults=True):

@@ -30,17 +30,20 @@ class Life:
     """The life of one process of a node.
 
     Args:
-        ends_at: the name of the moment that is the last one, as ``passed`` gives it; none if None.
+        ends_at: the names of moments, as ``passed`` gives them: the first that comes is the last of the life.
 
     Attributes:
-        passed: the moments so far: ``before write X #2`` is the second time that X is about to be written.
+        phase: what the node is used for at present, by the word of the test; moments are numbered in each.
+        passed: the moments so far: ``note: before write X #2`` is the second time in the phase ``note``
+            that X is about to be written.
         over: set when the node is dead.
     """
 
-    def __init__(self, ends_at: str | None = None) -> None:
+    def __init__(self, *ends_at: str) -> None:
+        self.phase = ""
         self.passed: list[str] = []
         self.over = asyncio.Event()
-        self._ends_at = ends_at
+        self._ends_at = frozenset(ends_at)
         self._times: Counter[str] = Counter()
 
     def check(self) -> None:
@@ -51,10 +54,11 @@ class Life:
     def passing(self, moment: str) -> None:
         """The node comes to ``moment``. Raises ``Killed`` if it is dead, or dies here."""
         self.check()
+        moment = f"{self.phase}: {moment}" if self.phase else moment
         self._times[moment] += 1
         name = f"{moment} #{self._times[moment]}"
         self.passed.append(name)
-        if name == self._ends_at:
+        if name in self._ends_at:
             self.over.set()
             self.check()
 

@@ -76,10 +76,19 @@ def expired_with_deposit(connection: Connection, now: datetime) -> list[Allocati
     return [record(row, AllocationRecord) for row in connection.execute(select(allocation_table).where(over))]
 
 
+def late_batches(connection: Connection) -> list[str]:
+    """Batches that deposits are to pay whose allocations are over."""
+    columns = order_table.c
+    waiting = columns.paid.is_(None) & columns.deposit_id.is_not(None) & columns.batch_id.is_not(None)
+    over = waiting & _columns.released.is_not(None)
+    query = select(columns.batch_id).join(allocation_table, _columns.id == columns.allocation_id).where(over)
+    return list(connection.execute(query.distinct()).scalars())
+
+
 def reserved(connection: Connection, now: datetime) -> Decimal:
     """What of the account's balance is promised, over all platforms: they are names of one account."""
     open_ = all_open(connection, now)
-    ids = {each.id for each in open_}
+    ids = {each.id for each in open_ if each.deposit_id is None}
     rows = connection.execute(select(order_table).where(order_table.c.paid.is_(None)))
     unpaid = [record(row, Order) for row in rows]
     elsewhere = [order for order in unpaid if order.allocation_id not in ids]

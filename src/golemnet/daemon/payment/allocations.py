@@ -19,7 +19,6 @@ from golemnet.daemon.payment.deposits import Deposits
 from golemnet.daemon.payment.platforms import Platforms, is_voucher
 from golemnet.daemon.payment.spending import OWNER, Spender
 from golemnet.daemon.payment.store import AllocationRecord
-from golemnet.daemon.payment.tidings import Tidings
 from golemnet.daemon.payment.wallet import Wallet
 from golemnet.database.database import Database
 from golemnet.model.money import parse_amount
@@ -42,14 +41,12 @@ class Allocations:
         wallet: Wallet,
         platforms: Platforms,
         deposits: Deposits,
-        tidings: Tidings,
     ) -> None:
         self._clock = clock
         self._database = database
         self._wallet = wallet
         self._platforms = platforms
         self._deposits = deposits
-        self._tidings = tidings
 
     async def create(self, new: NewAllocation, spender: Spender = OWNER) -> AllocationRecord:
         """Reserve funds.
@@ -127,11 +124,12 @@ class Allocations:
         def write(connection: Connection) -> None:
             allocation = allocation_store.get_open(connection, allocation_id, now)
             spender.check_may_use(allocation)
-            allocation_store.put(connection, msgspec.structs.replace(allocation, released=now))
             if allocation.deposit_id is not None:
-                self._tidings.close_deposit(connection, allocation.deposit_id)
+                self._deposits.end(connection, allocation, now)
+            else:
+                allocation_store.put(connection, msgspec.structs.replace(allocation, released=now))
 
-        await self._database.write(write)
+        await self._database.write(write, durable=True)
 
     async def end_hold(self, purpose: str) -> None:
         """Give back what an attempt that was interrupted still holds."""

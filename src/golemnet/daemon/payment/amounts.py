@@ -64,6 +64,23 @@ def payable(claim: Claim, claims: Iterable[Claim], orders: Iterable[Order]) -> D
     return max(claim.amount - ordered, ZERO)
 
 
+def unordered_notes(claims: Iterable[Claim], orders: Iterable[Order]) -> list[tuple[Claim, Decimal]]:
+    """Accepted debit notes of an agreement, and what of them is not ordered: the highest of each activity.
+
+    None once an invoice is accepted: that one pays for everything.
+    """
+    accepted, orders = [claim for claim in claims if claim.state in _ACCEPTED], list(orders)
+    if any(claim.kind == INVOICE for claim in accepted):
+        return []
+    highest = {claim.activity_id: claim for claim in sorted(accepted, key=lambda each: each.amount)}
+    ordered = {
+        activity_id: add_up(order.amount for order in orders if order.activity_id == activity_id)
+        for activity_id in highest
+    }
+    open_ = [(claim, claim.amount - ordered[activity_id]) for activity_id, claim in highest.items()]
+    return [(claim, amount) for claim, amount in open_ if amount > 0]
+
+
 def settled_by(claims: Iterable[Claim], parts: Iterable[Part]) -> list[Claim]:
     """The claims of an agreement that its payments cover.
 

@@ -20,6 +20,9 @@ from golemnet.daemon.payment.store import (
 )
 from golemnet.rest.errors import NotFound
 
+FAILED = "FAILED"
+"""The type of the event that an accepted claim cannot be paid, and the state in which it is shown then."""
+
 _columns = claim_table.c
 
 
@@ -41,6 +44,12 @@ def of_agreement(connection: Connection, agreement_id: str) -> list[Claim]:
     """All claims of an agreement, the oldest first."""
     mine = select(claim_table).where(_columns.agreement_id == agreement_id)
     return [record(row, Claim) for row in connection.execute(mine.order_by(_columns.timestamp))]
+
+
+def agreements_of_allocation(connection: Connection, allocation_id: str) -> list[str]:
+    """The agreements under which something was accepted from an allocation."""
+    query = select(_columns.agreement_id).where(_columns.allocation_id == allocation_id).distinct()
+    return list(connection.execute(query).scalars())
 
 
 def all_of(
@@ -89,6 +98,14 @@ def take_step(
     return new
 
 
+def note_problem(connection: Connection, claim: Claim, problem: str | None, now: datetime) -> None:
+    """Note why an accepted claim cannot be paid (None: it can); the first time it is an event."""
+    changed = update(claim_table).where(_columns.id == claim.id).values(problem=problem)
+    connection.execute(changed)
+    if problem is not None and claim.problem is None:
+        _add_event(connection, msgspec.structs.replace(claim, problem=problem), now, FAILED)
+
+
 def events(
     connection: Connection,
     kind: str,
@@ -110,15 +127,16 @@ def events(
     return [record(row, ClaimEvent) for row in connection.execute(query)]
 
 
-def _add_event(connection: Connection, claim: Claim, now: datetime) -> None:
+def _add_event(connection: Connection, claim: Claim, now: datetime, type_: str | None = None) -> None:
     event = ClaimEvent(
         kind=claim.kind,
         role=claim.role,
         claim_id=claim.id,
-        type=str(claim.state),
+        type=type_ or str(claim.state),
         date=_next_date(connection, now),
         app_session_id=claim.app_session_id,
         rejection=claim.rejection,
+        problem=claim.problem if type_ == FAILED else None,
     )
     connection.execute(insert(event_table).values(**values(event)))
 

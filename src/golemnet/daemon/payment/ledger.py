@@ -1,9 +1,9 @@
 """The books of a node in double entry, derived from its documents and payments: nothing is kept twice. Pure.
 
-Accounts: ``computation`` (what was bought), ``work`` (what was sold), ``owed:<node>``, ``due:<node>``,
-``account:<platform>`` for the tokens on the chain, or for vouchers and the deposits behind them, and
-``deposit:<id>`` for money that one node has set aside and another one spends. Every entry moves an amount
-from its credit to its debit.
+Accounts: ``computation`` (what was bought), ``work`` (what was sold), ``fees`` (of deposits of others),
+``owed:<node>``, ``due:<node>``, ``account:<platform>`` for the tokens on the chain, or for vouchers and the
+deposits behind them, and ``deposit:<id>`` for money that one node has set aside and another one spends. Every
+entry moves an amount from its credit to its debit.
 """
 
 from __future__ import annotations
@@ -19,20 +19,22 @@ from golemnet.daemon.payment import amounts, claim_store, order_store, voucher_s
 from golemnet.daemon.payment.platforms import DEFAULT_PLATFORM
 from golemnet.daemon.payment.states import State
 from golemnet.daemon.payment.store import INVOICE, PROVIDER, REQUESTOR, Claim, Order, Part, PaymentRecord
-from golemnet.daemon.payment.voucher_store import DEPOSIT, FUNDING, REFUND, Movement
+from golemnet.daemon.payment.voucher_store import DEPOSIT, FEE, FUNDING, REFUND, Movement
 from golemnet.model.money import add_up
 from golemnet.rest.payment import LedgerEntry
 
+_OTHER_SIDES = {FUNDING: "deposit:{counterpart}", REFUND: "deposit:{counterpart}", FEE: "fees"}
 _ACCEPTED = (State.ACCEPTED, State.SETTLED)
 
 
 class Books(msgspec.Struct, frozen=True):
-    """All documents and payments of a node."""
+    """All documents and payments of a node; ``sources`` are the deposits that transactions have paid from."""
 
     claims: list[Claim]
     orders: list[Order]
     payments: list[tuple[PaymentRecord, list[Part]]]
     movements: list[Movement] = msgspec.field(default_factory=list[Movement])
+    sources: dict[str, str] = msgspec.field(default_factory=dict[str, str])
 
 
 def read_books(connection: Connection) -> Books:
@@ -43,6 +45,7 @@ def read_books(connection: Connection) -> Books:
         order_store.all_orders(connection),
         [(each, order_store.parts_of_payment(connection, each.id)) for each in payments],
         voucher_store.movements(connection),
+        order_store.deposits_by_transaction(connection),
     )
 
 
@@ -50,8 +53,7 @@ def entries(books: Books) -> list[LedgerEntry]:
     """Every accepted claim and every payment, the oldest first."""
     bought = _bought(books)
     sold = [entry for claims in _agreements(books.claims, PROVIDER) for entry in _sold(claims)]
-    sources = {each.allocation_id: each.deposit_id for each in books.orders if each.deposit_id}
-    moved = [entry for payment, parts in books.payments for entry in _moved(payment, parts, sources)]
+    moved = [entry for payment, parts in books.payments for entry in _moved(payment, parts, books.sources)]
     between = [_between_accounts(each) for each in books.movements]
     return sorted([*bought, *sold, *moved, *between], key=lambda entry: entry.date)
 
@@ -122,9 +124,10 @@ def _claimed(claim: Claim, amount: Decimal, debit: str, credit: str) -> LedgerEn
 
 
 def _between_accounts(movement: Movement) -> LedgerEntry:
-    """Tokens that went from the account to the contract for vouchers, or into a deposit, or came back."""
-    is_funded = movement.kind in (FUNDING, REFUND)
-    other = f"deposit:{movement.counterpart}" if is_funded else f"account:{movement.platform}"
+    """Tokens that went from the account to a contract, or came from one."""
+    other = _OTHER_SIDES.get(movement.kind, "account:{platform}").format(
+        counterpart=movement.counterpart, platform=movement.platform
+    )
     tokens = f"account:{DEFAULT_PLATFORM}"
     debit, credit = (other, tokens) if movement.kind in (DEPOSIT, FUNDING) else (tokens, other)
     return LedgerEntry(
@@ -133,27 +136,28 @@ def _between_accounts(movement: Movement) -> LedgerEntry:
         credit=credit,
         amount=movement.amount,
         document=movement.kind,
-        document_id=movement.counterpart if is_funded else movement.id,
+        document_id=movement.counterpart if movement.kind in _OTHER_SIDES else movement.id,
         agreement_id="",
         transaction=movement.transaction_hash or None,
     )
 
 
-def _sides(payment: PaymentRecord, part: Part, sources: Mapping[str, str]) -> tuple[str, str]:
-    """Debit and credit; ``sources`` are the deposits of others that allocations draw from."""
+def _sides(payment: PaymentRecord, sources: Mapping[str, str]) -> tuple[str, str]:
+    """Debit and credit; ``sources`` are the deposits of others by the transactions that paid from them."""
     account = f"account:{payment.platform}"
     if payment.role == REQUESTOR:
-        source = sources.get(part.allocation_id or "")
+        source = sources.get(payment.transaction_hash)
         return f"owed:{payment.payee_id}", f"deposit:{source}" if source else account
     return account, f"due:{payment.payer_id}"
 
 
 def _moved(payment: PaymentRecord, parts: Iterable[Part], sources: Mapping[str, str]) -> list[LedgerEntry]:
+    debit, credit = _sides(payment, sources)
     return [
         LedgerEntry(
             date=payment.timestamp,
-            debit=_sides(payment, part, sources)[0],
-            credit=_sides(payment, part, sources)[1],
+            debit=debit,
+            credit=credit,
             amount=part.amount,
             document="payment",
             document_id=payment.id,

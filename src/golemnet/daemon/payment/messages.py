@@ -18,6 +18,7 @@ CLAIM = "payment.claim"
 ACCEPT = "payment.accept"
 REJECT = "payment.reject"
 CANCEL = "payment.cancel"
+FAIL = "payment.fail"
 PAYMENT = "payment.payment"
 
 REFUSED = "refused"
@@ -27,6 +28,7 @@ CLAIM_DOCUMENT = "payment-claim"
 ACCEPTANCE_DOCUMENT = "payment-acceptance"
 REJECTION_DOCUMENT = "payment-rejection"
 CANCELLATION_DOCUMENT = "payment-cancellation"
+FAILURE_DOCUMENT = "payment-failure"
 PAYMENT_DOCUMENT = "payment"
 
 MOST_ACTIVITIES = 1000
@@ -80,6 +82,15 @@ class CancellationBody(msgspec.Struct, frozen=True, kw_only=True):
 
     claim_id: str
     agreement_id: str
+    timestamp: datetime
+
+
+class FailureBody(msgspec.Struct, frozen=True, kw_only=True):
+    """Why a claim that was accepted cannot be paid for now; by the requestor. The promise stays."""
+
+    claim_id: str
+    agreement_id: str
+    reason: str
     timestamp: datetime
 
 

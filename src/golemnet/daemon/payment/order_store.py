@@ -53,6 +53,31 @@ def unpaid_of_deposit(connection: Connection, deposit_id: str) -> list[Order]:
     return _orders(connection, (order_table.c.deposit_id == deposit_id) & order_table.c.paid.is_(None))
 
 
+def of_deposit(connection: Connection, deposit_id: str) -> list[Order]:
+    """All orders that were, or are to be, paid from a deposit."""
+    return _orders(connection, order_table.c.deposit_id == deposit_id)
+
+
+def orders_of_allocation(connection: Connection, allocation_id: str) -> list[Order]:
+    """All orders that an allocation was charged for."""
+    return _orders(connection, order_table.c.allocation_id == allocation_id)
+
+
+def move_to_account(connection: Connection, orders: Sequence[Order]) -> None:
+    """Have ``orders`` paid from the account, and in another batch, instead of from their deposit."""
+    mine = order_table.c.claim_id.in_([order.claim_id for order in orders])
+    connection.execute(update(order_table).where(mine).values(deposit_id=None, batch_id=None))
+
+
+def deposits_by_transaction(connection: Connection) -> dict[str, str]:
+    """The deposit that each transaction has paid from, for those that have not paid from the account."""
+    query = select(batch_table.c.transaction_hash, order_table.c.deposit_id).join_from(
+        batch_table, order_table, order_table.c.batch_id == batch_table.c.id
+    )
+    paid_so = order_table.c.deposit_id.is_not(None) & batch_table.c.transaction_hash.is_not(None)
+    return {row[0]: row[1] for row in connection.execute(query.where(paid_so))}
+
+
 def add_batch(connection: Connection, batch_id: str, orders: Sequence[Order], now: datetime) -> None:
     """Make a batch of ``orders``."""
     connection.execute(insert(batch_table).values(id=batch_id, created=now))

@@ -24,6 +24,7 @@ from golemnet.chain.ethereum import Receipt
 from golemnet.chain.vouchers import MOST_VOUCHERS, SignedVoucher
 from golemnet.clock import Clock
 from golemnet.daemon.payment import allocation_store, order_store
+from golemnet.daemon.payment.deposit_paying import DepositPaying
 from golemnet.daemon.payment.deposits import Deposits
 from golemnet.daemon.payment.messages import PAYMENT, PAYMENT_DOCUMENT, PartBody, PaymentBody, VoucherBody
 from golemnet.daemon.payment.platforms import is_voucher
@@ -31,7 +32,7 @@ from golemnet.daemon.payment.settlement import settle
 from golemnet.daemon.payment.store import REQUESTOR, Order, Part, PaymentRecord
 from golemnet.daemon.payment.tidings import ORDERS, PAYMENTS, Tidings
 from golemnet.daemon.payment.vouchers_given import GivenVouchers
-from golemnet.daemon.payment.wallet import CONFIRM_TIMEOUT_S, Wallet
+from golemnet.daemon.payment.wallet import Wallet
 from golemnet.database.database import Database
 from golemnet.model.keys import keccak256
 from golemnet.model.money import add_up, from_wei, to_wei
@@ -59,7 +60,7 @@ class Paying:
         self._database = database
         self._wallet = wallet
         self._tidings = tidings
-        self._deposits = deposits
+        self._from_deposits = DepositPaying(clock, database, wallet, tidings, deposits)
         self._gather_s = gather_s
         self._vouchers = GivenVouchers(clock, database, wallet)
         self._vouchers_lock = asyncio.Lock()
@@ -76,7 +77,6 @@ class Paying:
                 await self.make_batch()
             else:
                 await self._wallet.repair()
-                await self._deposits.close_expired()
 
     async def make_batch(self) -> str | None:
         """Put the orders that wait into one batch; its id, or None if there are none."""
@@ -100,6 +100,8 @@ class Paying:
         orders = await self._database.read(
             lambda connection: order_store.orders_of_batch(connection, batch_id)
         )
+        if not orders:  # they were moved to the account, and into other batches
+            return
         if is_voucher(orders[0].platform):
             async with self._vouchers_lock:
                 await self._vouchers.back(batch_id, orders)
@@ -107,15 +109,17 @@ class Paying:
             log.info("batch paid by vouchers", batch=batch_id, orders=len(orders))
             return
         receipt = await self._pay(batch_id, orders)
+        if receipt is None:
+            log.info("batch moved to the account", batch=batch_id)
+            return
         log.info("batch paid", batch=batch_id, orders=len(orders), transaction=receipt.hash)
         await self._store_paid(batch_id, receipt.hash)
 
-    async def _pay(self, batch_id: str, orders: Sequence[Order]) -> Receipt:
-        source = orders[0].deposit_id
-        if source is None:
+    async def _pay(self, batch_id: str, orders: Sequence[Order]) -> Receipt | None:
+        deposit_id = orders[0].deposit_id
+        if deposit_id is None:
             return await self._wallet.pay(batch_id, payouts(orders))
-        deposits = self._wallet.deposits()
-        return await deposits.pay_once(int(source, 16), batch_id, payouts(orders), CONFIRM_TIMEOUT_S)
+        return await self._from_deposits.pay(batch_id, deposit_id, payouts(orders))
 
     async def _store_paid(self, batch_id: str, transaction_hash: str | None) -> None:
         """Store what a transaction has paid, or sign the vouchers that pay it."""

@@ -21,12 +21,15 @@ from golemnet.daemon.payment.messages import (
     CANCELLATION_DOCUMENT,
     CLAIM,
     CLAIM_DOCUMENT,
+    FAIL,
+    FAILURE_DOCUMENT,
     REFUSED,
     REJECT,
     REJECTION_DOCUMENT,
     AcceptanceBody,
     CancellationBody,
     ClaimBody,
+    FailureBody,
     RejectionBody,
     unpack_signed,
 )
@@ -43,6 +46,8 @@ from golemnet.model.node_id import NodeId
 from golemnet.net.errors import RemoteError
 from golemnet.net.network import Network
 from golemnet.rest.errors import BadRequest
+
+MOST_REASON = 1000
 
 T = TypeVar("T")
 
@@ -62,6 +67,7 @@ class ClaimPeers:
         network.handle(ACCEPT, self.on_acceptance)
         network.handle(REJECT, self.on_rejection)
         network.handle(CANCEL, self.on_cancellation)
+        network.handle(FAIL, self.on_failure)
 
     async def on_claim(self, caller: NodeId, data: bytes) -> bytes:
         """A provider has sent a claim: check it against the agreement and keep it for the program."""
@@ -122,6 +128,21 @@ class ClaimPeers:
             shown = rejection_shown(body)
             claim_store.take_step(connection, claim, Event.REJECTED, now, rejection=shown)
             self._tidings.wake_claims(connection, [claim.agreement_id])
+
+        with refusing():
+            await self._database.write(write)
+        return b""
+
+    async def on_failure(self, caller: NodeId, data: bytes) -> bytes:
+        """The requestor cannot pay a claim of ours that it has accepted, and says why."""
+        body = opened(data, FAILURE_DOCUMENT, FailureBody, caller)
+        now = self._clock.now()
+
+        def write(connection: Connection) -> None:
+            claim = _issued_to(connection, body.claim_id, caller)
+            if claim.state == State.ACCEPTED and claim.problem is None:
+                claim_store.note_problem(connection, claim, body.reason[:MOST_REASON], now)
+                self._tidings.wake_claims(connection, [claim.agreement_id])
 
         with refusing():
             await self._database.write(write)

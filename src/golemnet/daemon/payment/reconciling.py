@@ -10,10 +10,12 @@ from golemnet.chain.errors import ChainError
 from golemnet.chain.ethereum import Receipt, TokenTransfer
 from golemnet.daemon.payment.ledger import Books, balances, entries, read_books
 from golemnet.daemon.payment.platforms import is_voucher
+from golemnet.daemon.payment.states import State
 from golemnet.daemon.payment.store import PaymentRecord
 from golemnet.daemon.payment.terms import NO_ADDRESS
 from golemnet.daemon.payment.transaction_store import StoredTransactions
 from golemnet.daemon.payment.voucher_reconciling import MISMATCH, NOTE, OPEN, check_vouchers
+from golemnet.daemon.payment.voucher_store import FEE
 from golemnet.daemon.payment.wallet import Wallet
 from golemnet.database.database import Database
 from golemnet.model.money import from_wei, to_wei
@@ -36,7 +38,9 @@ class Reconciling:
         """
         books = await self._database.read(read_books)
         vouchers = await check_vouchers(self._database, self._wallet, books)
-        found = [*await self._payments(books), *_accounts(books), *vouchers, *await self._unknown(books)]
+        open_ = [*_accounts(books), *_problems(books)]
+        paid = [*await self._payments(books), *await self._fees(books)]
+        found = [*paid, *open_, *vouchers, *await self._unknown(books)]
         return sorted(found, key=lambda each: (MISMATCH, OPEN, NOTE).index(each.kind))
 
     async def _payments(self, books: Books) -> list[Finding]:
@@ -53,10 +57,24 @@ class Reconciling:
         booked = sum(to_wei(each.amount) for each in payments)
         if receipt is None:
             return _mismatch(hash_, booked, await self._why_missing(hash_))
-        moved = _moved(receipt, payments[0]) if receipt.succeeded else 0
+        way = (payments[0].payer_addr, payments[0].payee_addr)
+        moved = _moved(receipt, way) if receipt.succeeded else 0
         if moved == booked:
             return None
         return _mismatch(hash_, booked, f"The transaction moves {moved} wei, the books say {booked}.")
+
+    async def _fees(self, books: Books) -> list[Finding]:
+        """Fees of deposits that the chain does not have as they are booked."""
+        fees = [each for each in books.movements if each.kind == FEE]
+        found = [(each, await self._wallet.chain().receipt(each.transaction_hash)) for each in fees]
+        way = ((self._wallet.chain().file.deposits or "").lower(), self._wallet.address)
+        return [
+            _mismatch(
+                each.transaction_hash, to_wei(each.amount), "The chain does not have the deposit's fee."
+            )
+            for each, receipt in found
+            if receipt is None or _moved(receipt, way) != to_wei(each.amount)
+        ]
 
     async def _why_missing(self, hash_: str) -> str:
         for transaction in await self._transactions.by_hash(hash_):
@@ -68,6 +86,7 @@ class Reconciling:
 
     async def _unknown(self, books: Books) -> list[Finding]:
         known = {payment.transaction_hash for payment, _ in books.payments}
+        known |= {each.transaction_hash for each in books.movements if each.kind == FEE}
         try:
             transfers = await self._wallet.chain().transfers_of(self._wallet.address)
         except ChainError as error:
@@ -98,8 +117,7 @@ class Reconciling:
         return Finding(kind=NOTE, about=hash_, amount=amount, what=what)
 
 
-def _moved(receipt: Receipt, payment: PaymentRecord) -> int:
-    way = (payment.payer_addr, payment.payee_addr)
+def _moved(receipt: Receipt, way: tuple[str, str]) -> int:
     return sum(each.amount for each in receipt.transfers if (each.sender, each.receiver) == way)
 
 
@@ -115,6 +133,12 @@ def _accounts(books: Books) -> Iterable[Finding]:
         else:
             what = f"{-unpaid:f} more were paid than the accepted claims ask for."
             yield Finding(kind=MISMATCH, about=account, amount=-unpaid, what=what)
+
+
+def _problems(books: Books) -> Iterable[Finding]:
+    for claim in books.claims:
+        if claim.state == State.ACCEPTED and claim.problem:
+            yield Finding(kind=OPEN, about=claim.id, amount=claim.amount, what=claim.problem)
 
 
 def _mismatch(about: str, wei: int, what: str) -> Finding:

@@ -101,15 +101,13 @@ class Payments:
         self.wallet = Wallet(chain_file, key, transactions)
         self.reconciling = Reconciling(database, self.wallet, transactions)
         self.deposits = Deposits(clock, database, self.wallet, self._tidings)
-        self.allocations = Allocations(
-            clock, database, self.wallet, self.platforms, self.deposits, self._tidings
-        )
+        self.allocations = Allocations(clock, database, self.wallet, self.platforms, self.deposits)
         self.deposit_views = DepositViews(clock, database, self.wallet)
         self._funding_books = FundingBooks(clock, database, self.wallet)
         self.funding = Funding(clock, self.wallet, self.allocations, self.deposit_views, self._funding_books)
         self.accounts = Accounts(database, self.wallet, self.platforms, self.allocations)
         self.issued = IssuedClaims(clock, key.node_id, database, network, deals, self._tidings)
-        self.received = ReceivedClaims(clock, database, self._tidings)
+        self.received = ReceivedClaims(clock, database, self._tidings, self.deposits)
         self._delivery = Delivery(clock, database, network, self._tidings)
         self._paying = Paying(clock, database, self.wallet, self._tidings, self.deposits, gather_s)
         self._returning: set[asyncio.Task[None]] = set()
@@ -135,6 +133,7 @@ class Payments:
         beside = [
             asyncio.create_task(self._report_mismatches()),
             asyncio.create_task(self.taken_vouchers.run()),
+            asyncio.create_task(self.deposits.run()),
         ]
         try:
             await self.wallet.repair()

@@ -58,6 +58,7 @@ claim_table = Table(
     Column("app_session_id", Text),
     Column("rejection", JSON(none_as_null=True)),
     Column("signed", LargeBinary, nullable=False),
+    Column("problem", Text),
 )
 
 event_table = Table(
@@ -71,6 +72,7 @@ event_table = Table(
     Column("date", Instant, nullable=False),
     Column("app_session_id", Text),
     Column("rejection", JSON(none_as_null=True)),
+    Column("problem", Text),
     Index("ix_payment_event_kind_date", "kind", "date"),
 )
 
@@ -187,7 +189,10 @@ class AllocationRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Claim(msgspec.Struct, frozen=True, kw_only=True):
-    """A debit note (with one activity) or an invoice, as one side keeps it; ``signed`` is what travels."""
+    """A debit note (with one activity) or an invoice, as one side keeps it; ``signed`` is what travels.
+
+    An accepted one with a ``problem`` cannot be paid at the moment.
+    """
 
     id: str
     kind: str
@@ -209,6 +214,7 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     app_session_id: str | None = None
     rejection: dict[str, Any] | None = None
     signed: bytes = b""
+    problem: str | None = None
 
     @property
     def activity_id(self) -> str | None:
@@ -217,7 +223,7 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ClaimEvent(msgspec.Struct, frozen=True, kw_only=True):
-    """Something that has happened to a claim; ``type`` is the new state's name."""
+    """Something that has happened to a claim; ``type`` is the new state's name, or FAILED for a problem."""
 
     kind: str
     role: str
@@ -226,6 +232,7 @@ class ClaimEvent(msgspec.Struct, frozen=True, kw_only=True):
     date: datetime
     app_session_id: str | None
     rejection: dict[str, Any] | None
+    problem: str | None = None
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):

@@ -62,6 +62,10 @@ class Tidings:
         """Have the batch paid once the write is committed; tried without an end."""
         self._outbox.put(connection, BATCH, batch_id, b"")
 
+    async def hurry_batch(self, batch_id: str) -> None:
+        """Try at once to pay a batch that waits for its next attempt."""
+        await self._outbox.retry_now(BATCH, batch_id)
+
     def close_deposit(self, connection: Connection, deposit_id: str) -> None:
         """Have a deposit closed once the write is committed and all that is ordered from it is paid."""
         self._outbox.put(connection, CLOSE, deposit_id, b"")

@@ -9,6 +9,8 @@ from typing import Any
 
 import msgspec
 
+from golemnet.daemon.payment.claim_store import FAILED
+from golemnet.daemon.payment.states import State
 from golemnet.daemon.payment.store import AllocationRecord, Claim, ClaimEvent, Part, PaymentRecord
 from golemnet.rest.payment import (
     ActivityPayment,
@@ -63,7 +65,7 @@ def debit_note(claim: Claim) -> DebitNote:
         agreement_id=claim.agreement_id,
         activity_id=claim.activity_ids[0],
         total_amount_due=claim.amount,
-        status=str(claim.state),
+        status=_status(claim),
         usage_counter_vector=claim.usage,
         payment_due_date=claim.due,
         previous_debit_note_id=claim.previous_id,
@@ -84,7 +86,7 @@ def invoice(claim: Claim) -> Invoice:
         activity_ids=claim.activity_ids,
         amount=claim.amount,
         payment_due_date=claim.due or claim.timestamp,
-        status=str(claim.state),
+        status=_status(claim),
     )
 
 
@@ -95,6 +97,7 @@ def debit_note_event(event: ClaimEvent) -> DebitNoteEvent:
         event_date=event.date,
         debit_note_id=event.claim_id,
         rejection=_rejection(event),
+        reason=event.problem,
     )
 
 
@@ -105,6 +108,7 @@ def invoice_event(event: ClaimEvent) -> InvoiceEvent:
         event_date=event.date,
         invoice_id=event.claim_id,
         rejection=_rejection(event),
+        reason=event.problem,
     )
 
 
@@ -140,6 +144,10 @@ def payment(record: PaymentRecord, parts: Sequence[Part]) -> Payment:
         ],
         details=base64.b64encode(bytes.fromhex(record.transaction_hash[2:])).decode(),
     )
+
+
+def _status(claim: Claim) -> str:
+    return FAILED if claim.state == State.ACCEPTED and claim.problem else str(claim.state)
 
 
 def _rejection(event: ClaimEvent) -> Rejection | None:

@@ -30,6 +30,7 @@ REDEMPTION = "redemption"
 WITHDRAWAL = "withdrawal"
 FUNDING = "funding"
 REFUND = "refund"
+FEE = "fee"
 
 voucher_table = Table(
     "payment_voucher",
@@ -105,7 +106,8 @@ class Movement(msgspec.Struct, frozen=True, kw_only=True):
     """Tokens between the account and a contract.
 
     With the one for vouchers it is a deposit, redemption or withdrawal; ``counterpart`` is the other node.
-    With the one for deposits of others it is a funding or a refund; ``counterpart`` is the deposit's id.
+    With the one for deposits that others spend it is a funding or a refund, or the fee for the spender;
+    ``counterpart`` is the deposit's id.
     """
 
     id: str

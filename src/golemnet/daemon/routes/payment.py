@@ -37,7 +37,7 @@ from golemnet.rest.payment import (
 
 ACK_TIMEOUT_S = 15.0
 REQUESTOR_EVENTS = "RECEIVED,CANCELLED"
-PROVIDER_EVENTS = "ACCEPTED,REJECTED,SETTLED,CANCELLED"
+PROVIDER_EVENTS = "ACCEPTED,REJECTED,FAILED,SETTLED,CANCELLED"
 
 Dated = TypeVar("Dated", Allocation, Payment)
 Handler = Callable[[web.Request], Awaitable[web.Response]]

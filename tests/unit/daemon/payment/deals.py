@@ -1,7 +1,7 @@
 """One deal between two nodes, from the reservation to the money; it may be taken up again after a crash."""
 
 import asyncio
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -44,25 +44,50 @@ class Deal:
         if self.by_voucher:  # who redeems needs gas
             await self.provider.payments.init(InitAccount())
         allocation = await self._allocation()
-        for claim in (await self._note(), await self._invoice()):
+        for phase, claim in (("note", await self._note()), ("invoice", await self._invoice())):
+            self.enter(phase)
             await self.provider.payments.issued.send(claim.kind, claim.id, 10)
-            await self.requestor.accept(claim, allocation)
+            await self.accept(claim, allocation)
             await self.provider.until(claim, "SETTLED")
             await self.requestor.until(claim, "SETTLED")
+        self.enter("end")
         if self.by_voucher:
             await self.provider.payments.taken_vouchers.redeem_due(all_of_them=True)
 
+    async def accept(self, claim, allocation):
+        """What the requestor's program does with a claim."""
+        await self.requestor.accept(claim, allocation)
+
+    def enter(self, phase):
+        """See ``Life``."""
+        for side in (self.requestor, self.provider):
+            side.life.phase = phase
+
+    @asynccontextmanager
+    async def prepared(self, chain):
+        """What the deal needs on the chain beside the two nodes, within an ``async with``."""
+        yield
+
+    async def done(self):
+        """Do the deal, and see that it was done well."""
+        await self.work()
+        await self.check()
+
     async def check(self):
         """What was accepted has moved, to the wei, and both nodes have it in their books once."""
-        await self._until_nothing_is_to_be_said()
+        await self.until_nothing_is_to_be_said()
         assert await self.provider.balance() == ACCEPTED + (1000 if self.by_voucher else 0)
         assert await self.requestor.balance() + await self._set_aside() == 1000 - ACCEPTED
+        await self.check_books()
+        [allocation] = await self.requestor.payments.allocations.all()
+        assert (allocation.spent, allocation.paid) == (ACCEPTED, ACCEPTED)
+
+    async def check_books(self):
+        """Both nodes have noted what was accepted as paid, once."""
         for side in (self.requestor, self.provider):
             payments = await side.payments.payments(None, None, 0)
             assert sum(payment.amount for payment, _ in payments) == ACCEPTED
             assert sum(part.amount for _, parts in payments for part in parts) == ACCEPTED
-        [allocation] = await self.requestor.payments.allocations.all()
-        assert (allocation.spent, allocation.paid) == (ACCEPTED, ACCEPTED)
 
     async def _set_aside(self):
         """What the requestor's deposit holds beyond its vouchers."""
@@ -73,7 +98,7 @@ class Deal:
         )
         return from_wei(standing.deposit)
 
-    async def _until_nothing_is_to_be_said(self):
+    async def until_nothing_is_to_be_said(self):
         async with asyncio.timeout(RUN_S):
             while any([await side.effects() for side in (self.requestor, self.provider)]):  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
@@ -127,26 +152,24 @@ async def lives_until(side, work):
     return side.life.over.is_set()
 
 
-async def killed_and_restarted(world, new_side, chain, directory, victim, ends_at, platform):
-    """Do a deal in which a side is killed at a moment and started again; the moments that it passed.
+async def killed_and_restarted(deal, chain, directory, victim, moments):
+    """Do a deal in which a side is killed at moments, one life after the other; what its lives have passed.
 
     Args:
+        deal: one that has not begun.
+        chain: where it is paid.
+        directory: for files.
         victim: ``requestor`` or ``provider``.
-        ends_at: see ``Life``; None kills nobody.
-        platform: how is paid.
+        moments: see ``Life``; those at which it is still to be killed.
     """
-    deal = Deal(world, new_side(), new_side(), platform)
     mortal = getattr(deal, victim)
     other = deal.provider if mortal is deal.requestor else deal.requestor
-    mortal.life = life = Life(ends_at)
-    async with AsyncExitStack() as stack:
-        bad = await stack.enter_async_context(behind_bad_chain(mortal, chain, directory))
-        await stack.enter_async_context(other.running())
-        async with mortal.running():
-            await lives_until(mortal, deal.work())
-        mortal.life = bad.life = Life()
-        if ends_at is not None:
-            await stack.enter_async_context(mortal.running())
-            await lives_until(mortal, deal.work())
-            await deal.check()
-    return life
+    left, lives = set(moments), []
+    async with behind_bad_chain(mortal, chain, directory) as bad, deal.prepared(chain), other.running():
+        while not lives or lives[-1].over.is_set():
+            mortal.life = bad.life = Life(*left)
+            lives.append(mortal.life)
+            async with mortal.running():
+                if await lives_until(mortal, deal.done()):
+                    left.discard(mortal.life.passed[-1])
+    return [life.passed for life in lives]
