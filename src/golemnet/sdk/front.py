@@ -9,6 +9,7 @@ from contextlib import suppress
 import aiohttp
 from aiohttp import web
 
+from golemnet.errors import GolemError
 from golemnet.sdk.instances import HOST, Instance
 
 MAX_BODY_BYTES = 1024**3
@@ -44,7 +45,7 @@ class Front:
         return f"http://{HOST}:{self._port}"
 
     async def run(self) -> None:
-        """Listen, until it is drained. Raises OSError if the port is taken."""
+        """Listen, until it is drained. Raises GolemError if the port is taken."""
         application = web.Application(client_max_size=MAX_BODY_BYTES)
         application.router.add_route("*", "/{path:.*}", self._handle)
         silence = aiohttp.ClientTimeout(total=None, sock_read=SILENCE_S)
@@ -56,7 +57,11 @@ class Front:
         )
         self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=DRAIN_S)
         await self._runner.setup()
-        await web.TCPSite(self._runner, HOST, self._port).start()
+        try:
+            await web.TCPSite(self._runner, HOST, self._port).start()
+        except OSError as error:
+            await self.drain()
+            raise GolemError(f"Port {self._port} of this machine cannot be used.", why=str(error)) from error
         self._port = self._runner.addresses[0][1]
 
     async def drain(self) -> None:

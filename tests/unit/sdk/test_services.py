@@ -127,6 +127,12 @@ async def test_requests_go_round_and_past_who_does_not_answer(session):
             await front.drain()
 
 
+async def test_a_port_that_is_taken_is_an_error_for_people():
+    async with Place("one") as one:
+        with pytest.raises(GolemError, match="cannot be used"):
+            await Front(lambda: [], int(one.url.rpartition(":")[2])).run()
+
+
 async def visit(session, front, path):
     async with session.get(f"{front.url}{path}") as answer:
         assert answer.status == 200
