@@ -170,7 +170,7 @@ class Service:
     async def suspend(self) -> list[dict[str, Any]]:
         """Leave the instances alone, and end here; what is returned is for ``Golem.service(resume=...)``.
 
-        It is plain data, for JSON. A provider ends what nobody pays for within two minutes.
+        It is plain data, for JSON. A provider ends within minutes what nobody answers its debit notes for.
         """
         left = [msgspec.to_builtins(each.left()) for each in self.instances if each.is_ready]
         cluster, self._cluster = self._running(), None
