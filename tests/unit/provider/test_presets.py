@@ -56,7 +56,7 @@ def test_other_counters_have_prices_for_a_unit():
 
 @pytest.mark.parametrize(
     ("text", "refusal"),
-    [("golem.usage.gib", "no price"), ("gib=1", "not counted"), ("golem.usage.gib=-1", "")],
+    [("golem.usage.gib", "no price"), ("gib=1", "not counted"), ("golem.usage.gib=-1", "negative")],
 )
 def test_a_price_for_what_is_not_counted_is_refused(text, refusal):
     with pytest.raises(ValueError, match=refusal):
