@@ -3,6 +3,7 @@
 from collections import Counter
 from decimal import Decimal
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from sqlalchemy import select
@@ -12,22 +13,25 @@ from golemnet.chain.errors import ChainUnreachable, NotConfirmed, WouldRevert
 from golemnet.chain.ethereum import Receipt, TokenTransfer
 from golemnet.daemon.payment import claim_store, order_store
 from golemnet.daemon.payment.store import allocation_table
+from golemnet.daemon.payment.tidings import BATCH
 from golemnet.model.keys import keccak256
 from golemnet.model.money import from_wei, to_wei
 from golemnet.rest import payment as rest
 
 from . import test_model
-from .test_model import INDEX, ContractModel, TwoNodes, _all_orders, _sum, action
+from .test_model import AGREEMENTS, AMOUNTS, INDEX, OFTEN, ContractModel, TwoNodes, _all_orders, _sum, action
 
 ADDRESS, FUNDER = "0x" + "d" * 40, "0x" + "f" * 40
 FEE = to_wei(Decimal("0.1"))
-LIVES_S = st.sampled_from([200, 400, 4000])
+LIVES_S = st.sampled_from([500, 1000, 4000])
+BEHIND_S = 300
 
 
 class DepositModel(ContractModel):
     """The account, and deposits from which a batch is paid once.
 
-    A call that is ``stuck`` is taken by the chain later, when the next one of the account is.
+    A payment that is ``stuck`` is taken by the chain later, when the next call of the account is. The chain's
+    clock is behind that of the nodes.
     """
 
     address = ADDRESS
@@ -65,7 +69,7 @@ class DepositModel(ContractModel):
         return rest.Deposit(id=hex(made), contract=ADDRESS)
 
     def now(self):
-        return int(self.clock.now().timestamp())
+        return int(self.clock.now().timestamp()) - BEHIND_S
 
     async def block_time(self):
         return self.now()
@@ -83,7 +87,7 @@ class DepositModel(ContractModel):
         if (id_, batch_id) not in self.by_batch:
             if not self._can_pay(id_, payouts):
                 raise WouldRevert("The contract would refuse it.")
-            self._do(lambda: self._pay(id_, batch_id, payouts))
+            self._do(lambda: self._pay(id_, batch_id, payouts), may_stick=True)
         return self.receipts[self.by_batch[id_, batch_id]]
 
     async def close(self, id_, timeout_s):
@@ -113,11 +117,11 @@ class DepositModel(ContractModel):
                 found.spender, found.amount + amount, found.fee, max(found.valid_to, end)
             )
 
-    def _do(self, call):
+    def _do(self, call, may_stick=False):
         if self.fails == "before":
             raise ChainUnreachable("The chain does not answer.")
         self.stuck.append(call)
-        if self.fails == "stuck":
+        if self.fails == "stuck" and may_stick:
             raise NotConfirmed("No block has taken it yet.")
         self.mine()
         if self.fails == "after":
@@ -148,13 +152,14 @@ class TwoNodesWithDeposits(TwoNodes):
     """The same, with allocations on deposits beside those on the account."""
 
     chain_model = DepositModel
+    often = (*OFTEN, *("note_and_accept", "payments_are_stuck", "payments_are_tried", "much_time_passes") * 4)
 
     async def _start(self):
         await super()._start()
         self.contract.clock = self.clock
         self.contract.spender = str(self.requestor.key.node_id)
         self.requestor.payments.wallet.deposits = lambda: self.contract
-        await self._allocate_on(self.contract.make(to_wei(Decimal(2)), 400), None)
+        await self._allocate_on(self.contract.make(to_wei(Decimal(2)), 1000), None)
 
     async def _allocate_on(self, deposit, total):
         total = total or from_wei(self.contract.deposits[int(deposit.id, 16)].amount)
@@ -187,9 +192,36 @@ class TwoNodesWithDeposits(TwoNodes):
     def blocks_come(self):
         self.contract.mine()
 
+    @action(seconds=st.sampled_from([150, 350]))
+    def much_time_passes(self, seconds):
+        self.do(self.clock.advance(seconds))
+
+    @action(agreement=st.sampled_from(AGREEMENTS), amount=AMOUNTS, index=INDEX)
+    def note_and_accept(self, agreement, amount, index):
+        self.note(agreement, amount, True, True)
+        self.accept(1, index)
+
+    def _allocation(self, index):
+        """An allocation; mostly one that draws from a deposit."""
+        found = self.do(self.requestor.payments.allocations.all())
+        chosen = [each for each in found if each.deposit_id is not None or index == 0]
+        return chosen[index % len(chosen)] if chosen else None
+
     @action()
-    def much_time_passes(self):
-        self.do(self.clock.advance(150))
+    def payments_are_stuck(self):
+        self._pay_batches("stuck")
+
+    @action()
+    def payments_are_tried(self):
+        self._pay_batches(None)
+
+    def _pay_batches(self, fails):
+        self.do(self.requestor.payments._paying.make_batch())
+        for effect in self.do(self.requestor.effects()):
+            if effect.kind == BATCH:
+                self.contract.fails = fails
+                self.do(self.requestor.deliver(effect, forgets=False))
+        self.contract.fails = None
 
     @action()
     def watch(self):
@@ -222,11 +254,31 @@ class TwoNodesWithDeposits(TwoNodes):
         assert [each for each in drawn_from if not self.contract.deposits[each].is_closed] == []
 
 
+@pytest.mark.usefixtures("silence")
+@pytest.mark.parametrize("is_mined", ["never", "before it is closed", "after it is extended"])
+def test_payment_that_is_stuck_until_the_deposit_ends_is_made_once(is_mined):
+    """What the model comes to rarely: our clock says that the deposit has ended, and its chain is behind."""
+    machine = TwoNodesWithDeposits()
+    machine.start()
+    machine.note_and_accept("first", Decimal("0.5"), 1)
+    machine.payments_are_stuck()
+    machine.much_time_passes(1000 if is_mined == "before it is closed" else 1000 + BEHIND_S)
+    machine.payments_are_stuck()
+    if is_mined == "after it is extended":
+        machine.extend(0, "1", 4000)
+    machine.payments_are_tried()
+    machine.payments_are_tried()
+    is_from_account = bool(machine.contract.from_account)
+    assert machine.contract.moved() == Decimal("0.5")
+    assert is_from_account == (is_mined != "before it is closed")
+    machine.teardown()
+
+
 def _deposits_of_allocations(connection):
     ids = connection.execute(select(allocation_table.c.deposit_id)).scalars()
     return [int(each, 16) for each in ids if each is not None]
 
 
 TestTwoNodesWithDeposits = TwoNodesWithDeposits.TestCase
-TestTwoNodesWithDeposits.settings = settings(test_model.TestTwoNodes.settings, max_examples=25)
+TestTwoNodesWithDeposits.settings = settings(test_model.TestTwoNodes.settings, max_examples=15)
 TestTwoNodesWithDeposits.pytestmark = test_model.TestTwoNodes.pytestmark
