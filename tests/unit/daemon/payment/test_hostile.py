@@ -19,11 +19,14 @@ from golemnet.daemon.payment.messages import (
     CANCELLATION_DOCUMENT,
     CLAIM,
     CLAIM_DOCUMENT,
+    FAIL,
+    FAILURE_DOCUMENT,
     PAYMENT,
     PAYMENT_DOCUMENT,
     AcceptanceBody,
     CancellationBody,
     ClaimBody,
+    FailureBody,
     PartBody,
     PaymentBody,
     pack,
@@ -47,6 +50,7 @@ async def refused(sender, receiver, method, document, *, key=None, kind=None):
         ClaimBody: CLAIM_DOCUMENT,
         AcceptanceBody: ACCEPTANCE_DOCUMENT,
         CancellationBody: CANCELLATION_DOCUMENT,
+        FailureBody: FAILURE_DOCUMENT,
         PaymentBody: PAYMENT_DOCUMENT,
     }
     signed = pack(sign(kind or kinds[type(document)], document, key or sender.key))
@@ -145,6 +149,31 @@ async def test_lies_about_an_acceptance_are_refused(world, requestor, provider, 
     cancellation = CancellationBody(claim_id=invoice.id, agreement_id="agreement", timestamp=NOW)
     await requestor.accept(invoice, await requestor.allocate(1))
     assert "cannot be cancelled" in await refused(provider, requestor, CANCEL, cancellation)
+
+
+async def test_what_is_said_of_a_failure_is_noted_once_and_changes_no_promise(
+    world, requestor, provider, new_side
+):
+    world.agree(requestor.id, provider.id)
+    requestor.payments._paying._gather_s = 60
+    invoice = await provider.invoice("0.5")
+    await requestor.accept(invoice, await requestor.allocate(1))
+    await provider.until(invoice, "ACCEPTED")
+    failure = FailureBody(claim_id=invoice.id, agreement_id="agreement", reason="x" * 5000, timestamp=NOW)
+    async with new_side().running() as stranger:
+        assert "no such claim was issued to that node" in await refused(stranger, provider, FAIL, failure)
+    for reason in ("x" * 5000, "another one"):
+        said = msgspec.structs.replace(failure, reason=reason)
+        signed = pack(sign(FAILURE_DOCUMENT, said, requestor.key))
+        await requestor.payments._network.call(provider.id, FAIL, signed, timeout_s=5)
+
+    kept = await provider.payments.claim(INVOICE, invoice.id)
+    assert (kept.state, kept.problem) == ("ACCEPTED", "x" * 1000)
+    wanted = [("provider", "FAILED")]
+    events = await provider.payments.events(
+        INVOICE, wanted, after=None, limit=10, app_session_id=None, timeout_s=0
+    )
+    assert len(events) == 1
 
 
 async def paid(world, requestor, provider, amount="0.5"):
