@@ -8,7 +8,7 @@ from decimal import Decimal
 from golemnet.errors import GolemError
 from golemnet.model.money import format_amount
 from golemnet.rest.client import Client
-from golemnet.rest.deposits import FundedDeposit
+from golemnet.rest.deposits import MARGIN, FundedDeposit
 from golemnet.rest.errors import ApiError, Unauthorized
 from golemnet.rest.payment import Allocation, Deposit
 
@@ -51,10 +51,10 @@ async def reserve(
 
 
 def _end(deposit: FundedDeposit, expires: datetime) -> datetime:
-    """When it ends. Raises GolemError if the run may end after it, and would not be paid for then."""
-    if deposit.valid_to < expires:
+    """Until when it can be paid from. Raises GolemError if that may be before the run is over."""
+    if deposit.valid_to - MARGIN < expires:
         raise GolemError(
-            f"The deposit ends before the run: at {deposit.valid_to.isoformat(timespec='seconds')}.",
+            f"The deposit ends before the run is paid for: {deposit.valid_to.isoformat(timespec='seconds')}.",
             next_step="Give the run a shorter timeout, or have the deposit extended by its funder.",
         )
-    return deposit.valid_to
+    return deposit.valid_to - MARGIN

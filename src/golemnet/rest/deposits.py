@@ -5,7 +5,7 @@ What an allocation says of a deposit that it draws from is ``golemnet.rest.payme
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from golemnet.rest.payment import PREFIX as PAYMENT
@@ -14,6 +14,9 @@ from golemnet.rest.wire import MoneyWire
 PREFIX = f"{PAYMENT}/deposits"
 
 OPEN, ENDED, CLOSED = "open", "ended", "closed"
+
+MARGIN = timedelta(minutes=5)
+"""Nothing is accepted from a deposit that ends sooner: a payment may have to wait for the chain."""
 
 
 class NewDeposit(MoneyWire):

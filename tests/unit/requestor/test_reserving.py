@@ -8,7 +8,7 @@ import pytest
 
 from golemnet.errors import GolemError
 from golemnet.requestor.reserving import ALLOCATION_MARGIN, reserve
-from golemnet.rest.deposits import FundedDeposit
+from golemnet.rest.deposits import MARGIN, FundedDeposit
 from golemnet.rest.errors import NotFound
 
 END = datetime(2027, 1, 1, tzinfo=UTC)
@@ -40,7 +40,7 @@ class Daemon:
     [
         (END, None, (END + ALLOCATION_MARGIN, None)),
         (END + HOUR, "0x1", (END + ALLOCATION_MARGIN, ("0x1", "0x2"))),
-        (END, "0x1", (END, ("0x1", "0x2"))),
+        (END + MARGIN, "0x1", (END, ("0x1", "0x2"))),
     ],
     ids=["of the account", "of a long deposit", "of one that just suffices"],
 )
@@ -53,8 +53,9 @@ async def test_reservation_ends_with_its_source(valid_to, deposit, reserved):
 @pytest.mark.parametrize(
     ("deposit", "why"), [("0x1", "ends before the run"), ("0x3", "There is no such deposit")]
 )
-async def test_what_would_not_pay_reserves_nothing(deposit, why):
-    daemon = Daemon(END - HOUR)
+@pytest.mark.parametrize("valid_to", [END - HOUR, END, END + MARGIN - timedelta(seconds=1)])
+async def test_what_would_not_pay_reserves_nothing(deposit, why, valid_to):
+    daemon = Daemon(valid_to)
     with pytest.raises(GolemError, match=why):
         await reserve(daemon, Decimal(1), END, None, deposit)
     assert daemon.reserved == []

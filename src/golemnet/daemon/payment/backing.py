@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from decimal import Decimal
 
 import msgspec
@@ -13,10 +13,9 @@ from golemnet.daemon.payment import order_store
 from golemnet.daemon.payment.store import AllocationRecord
 from golemnet.errors import GolemError
 from golemnet.model.money import add_up, from_wei
+from golemnet.rest.deposits import MARGIN
 from golemnet.rest.errors import BadRequest
 
-MARGIN = timedelta(minutes=5)
-"""Nothing is accepted from a deposit that ends sooner: a payment may have to wait for the chain."""
 _LATEST = int(datetime(9999, 1, 1, tzinfo=UTC).timestamp())
 
 

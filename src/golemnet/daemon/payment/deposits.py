@@ -15,7 +15,7 @@ from golemnet.chain import deposits as chain_deposits
 from golemnet.chain.ethereum import Receipt
 from golemnet.clock import Clock
 from golemnet.daemon.payment import allocation_store, order_store, voucher_store
-from golemnet.daemon.payment.backing import MARGIN, Backing, end_of
+from golemnet.daemon.payment.backing import Backing, end_of
 from golemnet.daemon.payment.ordering import order_rest
 from golemnet.daemon.payment.parsing import parse_deposit_id
 from golemnet.daemon.payment.platforms import DEFAULT_PLATFORM
@@ -27,6 +27,7 @@ from golemnet.daemon.payment.wallet import CONFIRM_TIMEOUT_S, Wallet
 from golemnet.database.database import Database
 from golemnet.errors import GolemError
 from golemnet.model.money import from_wei
+from golemnet.rest.deposits import MARGIN
 from golemnet.rest.errors import BadRequest, Conflict, Forbidden
 from golemnet.rest.payment import Deposit
 
