@@ -9,10 +9,10 @@ from collections.abc import AsyncIterator
 from decimal import Decimal
 from pathlib import Path
 
-import psutil
 import pytest
 import pytest_asyncio
 from bad_scripts import Desk, open_desk
+from victims import exe_units
 
 from golemnet.image.gvmi import ImageConfig, append_config, hash_image
 from golemnet.image.recipe import Kept
@@ -51,11 +51,9 @@ async def check(desk: Desk, worker: str, *words: str, agreements: int, **argumen
     return ended.out
 
 
-def units(desk: Desk) -> list[str]:
+def units(desk: Desk) -> list[int]:
     """The ExeUnits of the network that live."""
-    directory = str(desk.network.layout.directory)
-    found = [" ".join(each.info["cmdline"] or ()) for each in psutil.process_iter(["cmdline"])]
-    return [line for line in found if "exe-unit" in line and "--activity-id" in line and directory in line]
+    return exe_units(desk.network.layout)
 
 
 @pytest.mark.parametrize(

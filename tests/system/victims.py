@@ -83,14 +83,27 @@ async def gone(process: psutil.Process, timeout_s: float) -> None:
 
 def _workplaces(layout: Layout, command: str, young_s: float) -> Iterator[Workplace]:
     children = _children()
-    everything = [each for family in children.values() for each in family]
-    servers = [each for each in everything if _is_server(each, layout)]
-    for server, guard in [(parent, each) for parent in servers for each in children[parent.pid]]:
+    for server, guard in _units(layout, children):
         inside = [each for exe_unit in children[guard.pid] for each in _below(exe_unit, children)]
         found = {each.info["name"]: each for each in inside}
         if FIRST_PROCESS in found and command in found and _age_s(found[command]) < young_s:
             provider = _provider(guard, layout)
             yield Workplace(provider, server, guard, inside[0], found[FIRST_PROCESS], found[command])
+
+
+def exe_units(layout: Layout) -> list[int]:
+    """The ids of the exe-units of this network that live."""
+    return [guard.pid for _, guard in _units(layout, _children())]
+
+
+def _units(
+    layout: Layout, children: dict[int, list[psutil.Process]]
+) -> list[tuple[psutil.Process, psutil.Process]]:
+    """The servers of this network, each with each of the exe-units that it has forked."""
+    everything = [each for family in children.values() for each in family]
+    servers = [each for each in everything if _is_server(each, layout)]
+    forked = {each.pid for server in servers for each in children[server.pid]}
+    return [(server, each) for server in servers if server.pid not in forked for each in children[server.pid]]
 
 
 def _children() -> dict[int, list[psutil.Process]]:

@@ -45,8 +45,10 @@ async def run_agent(
     chosen = [preferences.preset(name) for name in presets] if presets else preferences.active_presets()
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     with _only_one(settings.lock_file):
-        units = UnitServer(settings.workshop, _unit_environment())
-        async with Client.from_environment() as client, units:
+        async with (
+            Client.from_environment() as client,
+            UnitServer(settings.workshop, _unit_environment()) as units,
+        ):
             agent = await _open(client, SystemClock(), settings, preferences, chosen, units)
             warming = asyncio.create_task(_warm(units, ready))
             try:
