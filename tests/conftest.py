@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import AsyncIterator
 
@@ -15,6 +16,10 @@ from golemnet.image.recipe import Kept, cached_image
 PROVIDERS = 3
 RECURSION_LIMIT = 1000  # Python's own
 SUBNET = "demo-1"  # the tutorial's script names it
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A shell has started the tests in the background; programs that they start must hear their Ctrl-C.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
