@@ -27,7 +27,7 @@ machines: ## Bring QEMU and a kernel, so that virtual machines can be had and ar
 
 test: setup lint ## Check style, types and architecture, then run every test that this machine can run
 	@tools/virtual-machines || echo "Virtual machines are not tested."
-	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pytest -rs $(PYTEST_ARGS)
+	@PATH="$(CURDIR)/$(BIN):$$PATH" tools/run-tests $(PYTEST_ARGS)
 
 unit: $(READY) ## Run the fast tests only
 	@$(BIN)/pytest -m "not slow and not system and not clients and not privileged and not chain" $(PYTEST_ARGS)

@@ -66,8 +66,9 @@ def cached_image(recipe: Recipe, cache: Path) -> Kept:
         cache.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=f".{recipe.name}-", dir=cache) as scratch:
             _build_into(recipe, Path(scratch))
-            shutil.rmtree(folder, ignore_errors=True)
-            os.rename(scratch, folder)
+            if not (folder / "sha3").exists():  # nobody else has built it meanwhile
+                shutil.rmtree(folder, ignore_errors=True)
+                os.rename(scratch, folder)
     sha3 = (folder / "sha3").read_text().strip()
     products = {path: folder / "products" / path.lstrip("/") for path in recipe.products}
     return Kept(folder / "image.gvmi", sha3, products)

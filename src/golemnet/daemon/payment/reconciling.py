@@ -66,6 +66,8 @@ class Reconciling:
     async def _fees(self, books: Books) -> list[Finding]:
         """Fees of deposits that the chain does not have as they are booked."""
         fees = [each for each in books.movements if each.kind == FEE]
+        if not fees:
+            return []  # a node without a chain has none
         found = [(each, await self._wallet.chain().receipt(each.transaction_hash)) for each in fees]
         way = ((self._wallet.chain().file.deposits or "").lower(), self._wallet.address)
         return [
@@ -93,9 +95,8 @@ class Reconciling:
             return [
                 Finding(kind=NOTE, about="chain", amount=Decimal(0), what=f"No list of transfers: {error}")
             ]
-        contract = (
-            self._wallet.chain().file.vouchers or ""
-        ).lower()  # its movements are checked by themselves
+        # its movements are checked by themselves
+        contract = (self._wallet.chain().file.vouchers or "").lower()
         return [
             self._stranger(hash_, each)
             for hash_, each in transfers
