@@ -19,7 +19,7 @@ from golemnet.exeunit.web import Internet
 from golemnet.rest.client import Client
 from golemnet.runtime.driver import Driver, Limits
 
-WAIT_S = 60.0  # emulated machines are slow
+WAIT_S = 150.0  # emulated machines are slow, and what runs out of memory may thrash for a minute first
 MIB = 1 << 20
 LIMITS = Limits(memory_bytes=64 * MIB, storage_bytes=32 * MIB, cpu_cores=1.0, processes=24)
 
