@@ -60,7 +60,7 @@ async def fill_the_disk_with_one_file(siege: Siege) -> str | None:
 @way
 async def make_files_without_end(siege: Siege) -> str | None:
     most = LIMITS.storage_bytes // 1024
-    made = int(await siege.python(bombs.INODES, str(2 * most)) or 0)
+    made = int(await siege.python(bombs.INODES, str(16 * most)) or 0)
     await siege.python(bombs.TIDY)
     return f"{made} files" if made >= most else None
 
