@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import os
 import signal
 import socket
@@ -13,6 +12,7 @@ from pathlib import Path
 from golemnet.errors import GolemError
 from golemnet.local.plan import ProcessPlan
 from golemnet.ready import READY
+from golemnet.runtime import kernel
 from golemnet.runtime.forks import Forked, ForkServer
 
 READY_TIMEOUT_S = 30.0
@@ -20,7 +20,6 @@ STOP_TIMEOUT_S = 8.0
 NODE_VARIABLES = ("YAGNA_", "GSB_", "GOLEM_", "SUBNET", "NODE_NAME", "DATA_DIR")
 KEPT_VARIABLES = ("GOLEM_CACHE_DIR", "YAGNA_LOG_")
 _LAST_WORDS = 1500
-_PR_SET_PDEATHSIG = 1
 
 
 class Child:
@@ -135,10 +134,9 @@ def _end_of(log: Path) -> str:
 
 def _end_with_parent(parent: int) -> Callable[[], None]:
     """What the child does first: ask the kernel to end it when the supervisor dies in any manner."""
-    prctl = ctypes.CDLL(None).prctl
 
     def prepare() -> None:
-        prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+        kernel.die_with_parent(signal.SIGTERM)
         if os.getppid() != parent:
             os._exit(1)
 

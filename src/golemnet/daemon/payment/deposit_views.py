@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 
 from golemnet.chain.deposits import NOBODY, Deposit, funder_of
 from golemnet.clock import Clock
 from golemnet.daemon.payment import allocation_store
+from golemnet.daemon.payment.backing import end_of
 from golemnet.daemon.payment.parsing import parse_deposit_id
 from golemnet.daemon.payment.wallet import Wallet
 from golemnet.database.database import Database
 from golemnet.model.money import from_wei
 from golemnet.rest.deposits import CLOSED, ENDED, OPEN, FundedDeposit
 from golemnet.rest.errors import NotFound
-
-_LATEST = int(datetime(9999, 1, 1, tzinfo=UTC).timestamp())
 
 
 class DepositViews:
@@ -56,7 +54,7 @@ class DepositViews:
             spender=known.get(id_, NOBODY) if found.is_closed else found.spender,
             amount=from_wei(found.amount),
             fee=from_wei(found.fee),
-            valid_to=moment(found.valid_to),
+            valid_to=end_of(found),
             state=self._state(found),
             allocation_id=drawing[-1].id if drawing else None,
         )
@@ -64,9 +62,4 @@ class DepositViews:
     def _state(self, found: Deposit) -> str:
         if found.is_closed:
             return CLOSED
-        return OPEN if moment(found.valid_to) > self._clock.now() else ENDED
-
-
-def moment(seconds: int) -> datetime:
-    """The time of that many Unix seconds, or the latest one that can be written."""
-    return datetime.fromtimestamp(min(seconds, _LATEST), UTC)
+        return OPEN if end_of(found) > self._clock.now() else ENDED

@@ -17,7 +17,8 @@ from golemnet.chain.deposits import Deposit, DepositContract, deposit_id, funder
 from golemnet.chain.errors import ChainError
 from golemnet.clock import Clock
 from golemnet.daemon.payment.allocations import Allocations
-from golemnet.daemon.payment.deposit_views import DepositViews, moment
+from golemnet.daemon.payment.backing import end_of
+from golemnet.daemon.payment.deposit_views import DepositViews
 from golemnet.daemon.payment.funding_books import FundingBooks
 from golemnet.daemon.payment.parsing import parse_address, parse_deposit_id
 from golemnet.daemon.payment.wallet import CONFIRM_TIMEOUT_S, Wallet
@@ -126,7 +127,7 @@ class Funding:
         if not found.is_closed:
             if found.valid_to >= self._now():
                 raise Conflict(
-                    f"The deposit is valid until {moment(found.valid_to).isoformat()}.",
+                    f"The deposit is valid until {end_of(found).isoformat()}.",
                     next_step=f"Until then only its spender, {found.spender}, can close it.",
                 )
             await self._check_gas()
@@ -160,7 +161,7 @@ class Funding:
             raise Conflict("The deposit is closed.", next_step="Make another one.")
         wanted = 0 if change.amount is None else _wei(change.amount)
         valid_to = found.valid_to if change.valid_to is None else self._future(change.valid_to)
-        end = moment(found.valid_to).isoformat()
+        end = end_of(found).isoformat()
         if valid_to < found.valid_to:
             raise BadRequest(f"The deposit is valid until {end}, and that cannot be cut.")
         if valid_to <= self._now():
