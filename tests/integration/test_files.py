@@ -27,7 +27,7 @@ from golemnet.testing.nodes import APP_KEY, program, running, settings_of, start
 
 KEY = {"Authorization": f"Bearer {APP_KEY}"}
 GFTP = [sys.executable, "-m", "golemnet.cli.gftp"]
-WAIT_S = 10.0
+WAIT_S = 20.0
 
 
 @asynccontextmanager

@@ -157,7 +157,7 @@ async def test_from_offer_to_results_without_a_chain(tmp_path: Path):
         agreement_id = await agree(requestor, provider)
         agent = asyncio.create_task(serve_one_activity(provider, agreement_id))
         await run_batch(requestor, agreement_id)
-        await asyncio.wait_for(agent, 5)
+        await asyncio.wait_for(agent, 20)
         with pytest.raises(ApiError, match="chain"):
             await requestor.payment.create_allocation(Decimal(1))
 
@@ -191,7 +191,7 @@ async def test_from_offer_to_payment_on_a_chain(tmp_path: Path):
         agreement_id = await agree(requestor, provider, allocation.allocation_id)
         agent = asyncio.create_task(serve_one_activity(provider, agreement_id))
         activity_id = await run_batch(requestor, agreement_id)
-        await asyncio.wait_for(agent, 5)
+        await asyncio.wait_for(agent, 20)
         note = await provider.payment.issue_debit_note(
             NewDebitNote(
                 activity_id=activity_id,

@@ -68,7 +68,7 @@ class Side:
         for run in runs:
             ready = asyncio.Event()
             tasks.append(asyncio.create_task(run(ready)))
-            await asyncio.wait_for(ready.wait(), 5)
+            await asyncio.wait_for(ready.wait(), 20)
         try:
             yield
         finally:
@@ -98,7 +98,7 @@ class FakeUnit:
         await self.activities.on_frame(self.activity_id, self.link, frame)
 
     async def next(self) -> ToUnit:
-        return await asyncio.wait_for(self.frames.get(), 5)
+        return await asyncio.wait_for(self.frames.get(), 20)
 
     async def result(self, batch_id: str, index: int, *, last: bool = False, **more) -> None:
         result = ExeScriptCommandResult(
@@ -153,7 +153,7 @@ async def test_a_batch_runs_and_its_results_arrive(pair: Pair):
     assert isinstance(batch, ExecBatch)
     assert batch == ExecBatch(batch_id, SCRIPT)
     await unit.run_all(batch)
-    results = await asyncio.wait_for(polling, 2)
+    results = await asyncio.wait_for(polling, 20)
     assert [(each.index, each.stdout, each.is_batch_finished) for each in results] == [
         (0, "out", False),
         (1, "out", False),
@@ -169,7 +169,7 @@ async def test_a_poll_for_one_command_wakes_when_that_one_ends(pair: Pair):
     polling = asyncio.create_task(pair.requestor.activities.results(activity_id, batch_id, 1, 5))
     await unit.result(batch_id, 0)
     await unit.result(batch_id, 1)
-    assert len(await asyncio.wait_for(polling, 2)) == 2
+    assert len(await asyncio.wait_for(polling, 20)) == 2
 
 
 async def test_a_poll_that_times_out_gives_what_there_is(pair: Pair):
@@ -185,7 +185,7 @@ async def test_events_are_streamed_while_the_batch_runs(pair: Pair):
     batch_id = await pair.requestor.activities.exec(activity_id, SCRIPT)
     stream = pair.requestor.activities.events(activity_id, batch_id)
     await unit.say(Event(batch_id, 0, datetime.now(UTC), {"stdout": "live"}))
-    first = await asyncio.wait_for(anext(stream), 5)
+    first = await asyncio.wait_for(anext(stream), 20)
     assert first.kind == {"stdout": "live"}
     await unit.result(batch_id, 0, last=True)
     rest = [event async for event in stream]
@@ -214,7 +214,7 @@ async def test_an_exeunit_that_disappears_ends_the_activity_and_wakes_the_poll(
     polling = asyncio.create_task(pair.requestor.activities.results(activity_id, batch_id, None, 10))
     await unit.result(batch_id, 0)
     await pair.provider.activities.detach(activity_id, unit.link)
-    results = await asyncio.wait_for(polling, 5)
+    results = await asyncio.wait_for(polling, 20)
     assert [each.result for each in results] == ["Ok", "Error"]
     assert results[-1].is_batch_finished
     assert "disappeared" in (results[-1].message or "")
@@ -251,7 +251,7 @@ async def test_destroying_stops_the_unit_and_tells_the_agent(pair: Pair):
     destroying = asyncio.create_task(pair.requestor.activities.destroy(activity_id, 5))
     assert isinstance(await unit.next(), Stop)
     await unit.say(StateChanged("Terminated", "stopped"))
-    await asyncio.wait_for(destroying, 5)
+    await asyncio.wait_for(destroying, 20)
     assert (await pair.provider.activities.state(activity_id, 5)).state == "Terminated"
     assert (await pair.requestor.activities.state(activity_id, 5)).state == "Terminated"
     kinds = [each.kind for each in await pair.provider.activities.provider_events(None, 0, 10)]
@@ -281,7 +281,7 @@ async def test_both_nodes_restart_in_the_middle_of_a_batch(tmp_path: Path):
         polling = asyncio.create_task(pair.requestor.activities.results(activity_id, batch_id, None, 5))
         await again.result(batch_id, 1)
         await again.result(batch_id, 2, last=True)
-        assert [each.index for each in await asyncio.wait_for(polling, 5)] == [0, 1, 2]
+        assert [each.index for each in await asyncio.wait_for(polling, 20)] == [0, 1, 2]
         events = [each async for each in pair.requestor.activities.events(activity_id, batch_id)]
         assert [each.index for each in events if "finished" in each.kind] == [0, 1, 2]
 

@@ -307,7 +307,7 @@ async def test_chain_ends_with_a_parent_that_is_killed(tmp_path):
     parent.kill()
     await parent.wait()
 
-    assert await asyncio.wait_for(answers_no_more(f"http://127.0.0.1:{port}"), 5)
+    assert await asyncio.wait_for(answers_no_more(f"http://127.0.0.1:{port}"), 20)
 
 
 async def test_state_is_intact_after_everything_was_killed(tmp_path):
@@ -322,7 +322,7 @@ async def test_state_is_intact_after_everything_was_killed(tmp_path):
     await asyncio.sleep(2 * SAVE_INTERVAL_S + 0.5)
     parent.kill()
     await parent.wait()
-    assert await asyncio.wait_for(answers_no_more(chain.file.rpc_url), 5)
+    assert await asyncio.wait_for(answers_no_more(chain.file.rpc_url), 20)
 
     started = asyncio.get_running_loop().time()
     async with AnvilChain(tmp_path, port):

@@ -36,7 +36,7 @@ async def pair(tmp_path: Path):
         met = asyncio.Event()
         one.network.on_neighbour(lambda node: met.set())
         other = await stack.enter_async_context(running(new_node(tmp_path / "2", one.net_address)))
-        await asyncio.wait_for(met.wait(), 5)
+        await asyncio.wait_for(met.wait(), 20)
         yield one, other
 
 

@@ -43,7 +43,7 @@ async def test_a_scrape_of_a_node_that_has_met_another(tmp_path):
         met = asyncio.Event()
         one.network.on_neighbour(lambda node: met.set())
         other = await stack.enter_async_context(running(new_node(tmp_path / "2", one.net_address)))
-        await asyncio.wait_for(met.wait(), 5)
+        await asyncio.wait_for(met.wait(), 20)
         await one.network.ping(other.key.node_id, timeout_s=5)
         async with aiohttp.ClientSession() as session:
             url = f"{one.api_url}/metrics"

@@ -70,7 +70,7 @@ async def test_callbacks_run_on_the_loop_after_the_commit(database: Database):
         after_commit(connection, lambda: seen.set_result(threading.current_thread()))
 
     await database.write(write)
-    assert await asyncio.wait_for(seen, 1) is threading.current_thread()
+    assert await asyncio.wait_for(seen, 20) is threading.current_thread()
 
 
 async def test_many_writers_and_readers_at_once_lose_nothing(database: Database):

@@ -93,7 +93,7 @@ async def test_what_was_under_way_is_repeated_by_the_next_process(database: Data
 
     async with running(first, hang):
         await put(database, first, "a", b"1")
-        await asyncio.wait_for(reached.wait(), 5)
+        await asyncio.wait_for(reached.wait(), 20)
     assert await pending(database) == 1
     seen = []
 

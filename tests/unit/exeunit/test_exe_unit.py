@@ -68,7 +68,7 @@ def is_running(command_line: str) -> bool:
 
 async def eventually(check: Callable[[], bool]) -> None:
     """The kernel takes a moment to end a pid namespace, and nothing tells when it has."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while not await asyncio.to_thread(check):  # noqa: ASYNC110
             await asyncio.sleep(0.05)
 

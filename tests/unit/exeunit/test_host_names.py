@@ -11,7 +11,7 @@ import pytest
 from golemnet.exeunit import host_names
 from golemnet.exeunit.host_names import MAX_ADDRESSES, MAX_AT_ONCE, HostNames
 
-TIMEOUT_S = 5
+TIMEOUT_S = 20.0
 
 
 class Servers:

@@ -13,7 +13,7 @@ from golemnet.exeunit.link import Link
 from golemnet.exeunit.states import State
 from golemnet.rest.exeunit import ExecBatch, FromUnit, Hello, StateChanged, Usage, decode_from_unit
 
-PATIENCE_S = 10.0
+PATIENCE_S = 20.0
 BUSY_S = 0.1
 
 

@@ -14,7 +14,7 @@ from golemnet.exeunit import resolver
 from golemnet.exeunit.resolver import AT_ONCE, Resolver
 
 QUESTION = struct.pack("!HHHHHH", 9, 256, 1, 0, 0, 0) + b"\1a\7example\0" + struct.pack("!HH", 1, 1)
-TIMEOUT_S = 5
+TIMEOUT_S = 20.0
 
 
 @pytest.fixture

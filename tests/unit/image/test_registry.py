@@ -22,7 +22,7 @@ async def url(tmp_path: Path) -> AsyncIterator[str]:
         port = probe.getsockname()[1]
     ready = asyncio.Event()
     serving = asyncio.create_task(Registry(tmp_path / "registry", "secret").run("127.0.0.1", port, ready))
-    await asyncio.wait_for(ready.wait(), 5)
+    await asyncio.wait_for(ready.wait(), 20)
     yield f"http://127.0.0.1:{port}"
     serving.cancel()
     await asyncio.wait({serving})

@@ -16,7 +16,7 @@ ANY = f"{HOST}:0"
 async def running_relay(port: int = 0, **more):
     relay, ready = Relay(**more), asyncio.Event()
     task = asyncio.create_task(relay.run(HOST, port, ready))
-    await asyncio.wait_for(ready.wait(), 5)
+    await asyncio.wait_for(ready.wait(), 20)
     try:
         yield relay
     finally:
@@ -38,7 +38,7 @@ async def running_node(*relays: str):
 
     network.handle("echo", echo)
     task = asyncio.create_task(network.run(ready))
-    await asyncio.wait_for(ready.wait(), 5)
+    await asyncio.wait_for(ready.wait(), 20)
     try:
         yield network, key
     finally:

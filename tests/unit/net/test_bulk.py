@@ -23,7 +23,7 @@ from golemnet.net.tcp_stream import TcpStream
 
 HOST = "127.0.0.1"
 MUCH = os.urandom(3_000_000)
-WAIT_S = 5
+WAIT_S = 20.0
 
 
 @asynccontextmanager

@@ -13,7 +13,7 @@ from golemnet.net import lan
 from golemnet.net.lan import LanDiscovery
 from golemnet.net.records import Place, make_record
 
-TIMEOUT_S = 5.0
+TIMEOUT_S = 20.0
 
 
 @pytest.fixture(autouse=True)

@@ -23,7 +23,7 @@ async def start():
         node.handle("echo", echo)
         ready = asyncio.Event()
         tasks.append(asyncio.create_task(node.run(ready)))
-        await asyncio.wait_for(ready.wait(), 1)
+        await asyncio.wait_for(ready.wait(), 20)
         return node
 
     yield start_one

@@ -15,7 +15,7 @@ from golemnet.provider.agent import Agent
 from golemnet.provider.deal import SHUTDOWN, Over
 from golemnet.provider.journal import Journal
 
-TIMEOUT_S = 10
+TIMEOUT_S = 20.0
 
 
 class WorkingDeal:

@@ -21,7 +21,7 @@ from golemnet.provider.recovery import approval
 from golemnet.provider.states import State
 from golemnet.testing.clock import ManualClock
 
-SOON_S = 5.0
+SOON_S = 20.0
 NOTES = {"golem.com.scheme.payu.debit-note.interval-sec?": 30}
 PAYABLE = {"golem.com.scheme.payu.payment-timeout-sec?": 60}
 ACCEPTED = {"golem.com.payment.debit-notes.accept-timeout?": 10}

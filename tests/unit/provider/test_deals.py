@@ -100,5 +100,5 @@ async def test_room_is_free_again_when_the_agreement_is_over(deals):
     assert deals.is_full
     deals.changed.clear()
     deals.agreement_event(terminated())
-    await asyncio.wait_for(deals.changed.wait(), 5)
+    await asyncio.wait_for(deals.changed.wait(), 20)
     assert not deals.is_full

@@ -13,7 +13,7 @@ from golemnet.provider import exe_units
 from golemnet.provider.exe_units import KEPT_LOGS, ExeUnit, Workshop
 from golemnet.rest.market import Agreement
 
-SOON_S = 5.0
+SOON_S = 20.0
 
 
 def workshop(folder, line="exit 0"):

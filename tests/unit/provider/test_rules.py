@@ -139,5 +139,5 @@ async def test_the_end_of_agreements_is_waited_for(deals: Deals) -> None:
     assert not finishing.done()
     ended = AgreementTerminatedEvent(datetime.now(UTC), "agreement", "Requestor", "signature", {})
     deals.agreement_event(ended)
-    await asyncio.wait_for(finishing, 5)
+    await asyncio.wait_for(finishing, 20)
     assert deals.count == 0

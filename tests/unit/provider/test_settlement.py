@@ -18,7 +18,7 @@ from golemnet.rest.payment import InvoiceEvent, NewInvoice, Payment
 from golemnet.testing.clock import ManualClock
 
 HASH = bytes(range(32))
-SOON_S = 5.0
+SOON_S = 20.0
 
 
 def payment(details):

@@ -17,7 +17,7 @@ from golemnet.rest.market import MatchingReport, NegotiationEvent, Proposal, Pro
 from golemnet.rest.payment import DebitNote, DebitNoteEvent, Invoice, InvoiceEvent, Rejection
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
-WAIT_S = 5.0
+WAIT_S = 20.0
 COUNTERS = ["golem.usage.duration_sec", "golem.usage.cpu_sec"]
 PRICING = LinearPricing(COUNTERS, [Decimal("0.01"), Decimal("0.02")], Decimal("0.5"))
 _PARTIES = {

@@ -18,7 +18,7 @@ def filled(**scores: float) -> Candidates:
 
 
 async def taken(waiting: Candidates, *unsuitable: str) -> str:
-    candidate = await asyncio.wait_for(waiting.take(lambda name: name not in unsuitable), 1)
+    candidate = await asyncio.wait_for(waiting.take(lambda name: name not in unsuitable), 20)
     return candidate.provider_id
 
 
@@ -56,10 +56,10 @@ async def test_there_is_a_bound(monkeypatch):
 
 async def test_who_is_not_allowed_is_left_waiting():
     waiting = filled(a=1.0, b=3.0)
-    chosen = await asyncio.wait_for(waiting.take(lambda name: True, lambda name: name != "b"), 1)
+    chosen = await asyncio.wait_for(waiting.take(lambda name: True, lambda name: name != "b"), 20)
     assert chosen.provider_id == "a"
     taking = asyncio.create_task(waiting.take(lambda name: True, lambda name: name != "b"))
     await asyncio.sleep(0)
     waiting.add(0.0, Candidate("proposal", "c", "c", PRICING, 1.0))
-    assert (await asyncio.wait_for(taking, 1)).provider_id == "c"
+    assert (await asyncio.wait_for(taking, 20)).provider_id == "c"
     assert [each.provider_id for each in waiting.waiting()] == ["b"]

@@ -16,7 +16,7 @@ from golemnet.rest.errors import NotFound
 from golemnet.rest.market import MatchingReport, ProposalRejectedEvent, Refusal
 from golemnet.testing.clock import ManualClock
 
-SOON_S = 2.0
+SOON_S = 20.0
 COEFFICIENTS = "golem.com.pricing.model.linear.coeffs"
 CHEAP, DEAR = {COEFFICIENTS: [0.001, 0.001, 0.0]}, {COEFFICIENTS: [0.1, 0.1, 0.0]}
 DEMAND = DemandText({"golem.node.debug.subnet": "demo-1"}, "()")

@@ -17,7 +17,7 @@ from golemnet.requestor.published.service_state import TURNS, Turn, turned
 from yapapi.events import ServiceFinished, ServiceStateChanged
 from yapapi.services import Service, ServiceState
 
-SOON_S = 5.0
+SOON_S = 20.0
 
 
 class Post:

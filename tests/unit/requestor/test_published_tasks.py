@@ -26,7 +26,7 @@ from yapapi.props import Activity
 from yapapi.props.builder import DemandBuilder
 from yapapi.rest.activity import CommandExecutionError
 
-SOON_S = 5.0
+SOON_S = 20.0
 
 
 class TakesAll(MarketStrategy):

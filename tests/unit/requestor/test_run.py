@@ -25,7 +25,7 @@ from golemnet.requestor.tasks import Task
 from golemnet.requestor.worker import driving
 from golemnet.testing.clock import ManualClock
 
-SOON_S = 5.0
+SOON_S = 20.0
 
 
 async def counting(ctx, tasks):

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from golemnet.requestor.task_queue import MAX_ATTEMPTS, TaskQueue
 from golemnet.requestor.tasks import Attempt, Task, TaskStatus
 
-SOON_S = 2.0
+SOON_S = 20.0
 
 
 def attempt(provider_id, problem="no disk"):

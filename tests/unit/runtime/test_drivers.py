@@ -83,7 +83,7 @@ def test_a_sandbox_that_is_killed_while_it_is_set_up_leaves_nothing_behind(labor
         "    process = await driver.run('/bin/sleep', ['1000'])\n"
         "    await asyncio.sleep(number * 0.0002)\n"
         "    await process.kill()\n"
-        "    await asyncio.wait_for(process.wait(), 5)\n"
+        "    await asyncio.wait_for(process.wait(), 20)\n"
         f"return processes_of('{laboratory.work_dir}/root')"
     )
     assert json.loads(laboratory.run("bwrap", body)) == []

@@ -161,7 +161,7 @@ async def say(namespace: NetworkNamespace, address: str, port: int, words: bytes
     """What comes back from there when it is said inside; raises OSError."""
     (connected,) = await namespace.open_sockets(1)
     loop = asyncio.get_running_loop()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         await loop.sock_connect(connected, (address, port))
         reader, writer = await asyncio.open_connection(sock=connected)
         writer.write(words)
@@ -234,7 +234,7 @@ async def test_whom_nobody_answers_takes_no_place_for_ever(inside, monkeypatch):
     way = WayOut(lambda address: None, Internet(server.sockets[0].getsockname()[1]).resolve)
     await way.open(inside, Outbound(("http://silent.example",)))
     (connected,) = await inside.open_sockets(1)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         await asyncio.get_running_loop().sock_connect(connected, (str(OWN.ip + 1), 80))
         reader = await come.get()
         connected.close()

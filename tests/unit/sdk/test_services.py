@@ -64,7 +64,7 @@ async def test_an_instance_that_is_ill_three_times_has_failed(monkeypatch):
     async def check(instance):
         return next(answers)
 
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         with pytest.raises(Unhealthy, match="3 times"):
             await Instance(plan(healthy=check))._stay_well()
     assert next(answers, None) is None

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from golemnet.sdk.stream import Stream
 
-SOON_S = 5.0
+SOON_S = 20.0
 
 
 class Flights:

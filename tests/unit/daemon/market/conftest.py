@@ -18,7 +18,7 @@ from golemnet.net.memory import MemoryNetwork
 from golemnet.net.network import Network
 from golemnet.rest.market import Proposal, ProposalEvent
 
-TIMEOUT_S = 5.0
+TIMEOUT_S = 20.0
 OFFER = {
     "golem.node.debug.subnet": "test",
     "golem.inf.mem.gib": 4.0,

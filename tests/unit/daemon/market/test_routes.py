@@ -109,7 +109,7 @@ async def test_a_scan_can_be_streamed(urls):
         answer = await session.post(f"{urls[0]}{PREFIX}/scan", json={"type": "offer"})
         scan_id = await answer.json()
         path = f"{urls[0]}{PREFIX}/scan/{scan_id}/events"
-        async with asyncio.timeout(5), session.get(path, headers={"Accept": "text/event-stream"}) as stream:
+        async with asyncio.timeout(20), session.get(path, headers={"Accept": "text/event-stream"}) as stream:
             lines = [await stream.content.readline() for _ in range(2)]
         assert lines[0] == b"event: offer\n"
         assert json.loads(lines[1].removeprefix(b"data: "))["properties"] == OFFER

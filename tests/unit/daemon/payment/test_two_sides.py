@@ -131,7 +131,7 @@ async def test_claim_that_was_cancelled_under_way_does_not_hold_up_the_next(worl
     away = new_side()
     world.agree(away.id, provider.id)
     with pytest.raises(GatewayTimeout):
-        await asyncio.wait_for(_send_soon(provider), 5)
+        await asyncio.wait_for(_send_soon(provider), 20)
     [invoice] = await provider.payments.claims(INVOICE, None, None)
     with pytest.raises(GatewayTimeout):
         await provider.payments.issued.cancel(INVOICE, invoice.id, 1)
@@ -279,9 +279,9 @@ async def test_accepted_funds_stay_reserved_after_the_release(world, requestor, 
 async def test_expired_allocation_reserves_nothing_and_pays_nothing(world, requestor, provider):
     world.agree(requestor.id, provider.id)
     invoice = await provider.invoice("1")
-    soon = datetime.now(UTC) + timedelta(seconds=0.3)
+    soon = datetime.now(UTC) + timedelta(seconds=2)
     allocation = await requestor.allocate(1000, timeout=soon)
-    await asyncio.sleep(0.35)
+    await asyncio.sleep(2.1)
 
     with pytest.raises(Gone, match="expired"):
         await requestor.accept(invoice, allocation)
@@ -297,7 +297,7 @@ async def test_claim_waits_for_a_requestor_that_is_away(world, new_side, provide
     away = new_side()
     world.agree(away.id, provider.id)
     with pytest.raises(GatewayTimeout):
-        await asyncio.wait_for(_send_soon(provider), 5)
+        await asyncio.wait_for(_send_soon(provider), 20)
     [invoice] = await provider.payments.claims(INVOICE, None, None)
     async with away.running():
         await provider.until(invoice, "RECEIVED")
