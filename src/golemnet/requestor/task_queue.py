@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import time
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Any
 
@@ -20,8 +21,9 @@ class TaskQueue:
     """Hands out tasks, each to one worker at a time.
 
     ``here`` says whether a provider other than those named works for the run, ``elsewhere`` whether one
-    would if it were asked, ``siblings`` which providers have one owner. An open queue takes more tasks by
-    ``add`` until it is closed.
+    would if it were asked, ``siblings`` which providers have one owner, ``homes`` which providers have what a
+    task needs: one of them gets it, if it waits for work. An open queue takes more tasks by ``add`` until it
+    is closed.
 
     Args:
         tasks: any iterable; it is read only as workers ask.
@@ -54,6 +56,8 @@ class TaskQueue:
         self.here: Callable[[Collection[str]], bool] = _nobody_else
         self.elsewhere: Callable[[Collection[str]], bool] = _nobody_else
         self.siblings: Callable[[str], Collection[str]] = _itself
+        self.homes: Callable[[AnyTask], Collection[str]] = _nowhere
+        self._free: Counter[str] = Counter()
         self._changed = asyncio.Event()
         self._barren: list[Attempt] = []
         self._is_frozen = False
@@ -117,6 +121,15 @@ class TaskQueue:
     async def take(self, provider_id: str) -> AnyTask | None:
         """The next task for a provider; None when there will be none, or another shall take its place."""
         self._barren.clear()
+        self._free[provider_id] += 1
+        try:
+            return await self._take(provider_id)
+        finally:
+            self._free[provider_id] -= 1
+            if self._again and any(self._free.values()):
+                self._changed.set()  # somebody may have left a task to this one
+
+    async def _take(self, provider_id: str) -> AnyTask | None:
         deadline = math.inf if self._patience_s is None else time.monotonic() + self._patience_s
         while self.failure is None:
             task = self._next(provider_id)
@@ -236,7 +249,7 @@ class TaskQueue:
         if not self._again:
             self._read_ahead()
         for position, task in enumerate(self._again):
-            if self._suits(task, provider_id):
+            if self._suits(task, provider_id) and not self._is_awaited(task, provider_id):
                 return self._again.pop(position)
         return self._fresh_one() if self._again else None
 
@@ -262,6 +275,13 @@ class TaskQueue:
         tried = self._tried(task)
         return provider_id not in tried or not (self.here(tried) or self.elsewhere(tried))
 
+    def _is_awaited(self, task: AnyTask, provider_id: str) -> bool:
+        """Whether another provider, which waits for work, has what a task needs."""
+        homes = self.homes(task)
+        return provider_id not in homes and any(
+            self._free[each] and self._suits(task, each) for each in homes
+        )
+
     def _wants_another(self) -> bool:
         """Whether a task that waits is only for providers that do not work for the run yet."""
         tries = [self._tried(task) for task in self._again]
@@ -284,6 +304,10 @@ class TaskQueue:
 
 def _itself(provider_id: str) -> Collection[str]:
     return (provider_id,)
+
+
+def _nowhere(task: AnyTask) -> Collection[str]:
+    return ()
 
 
 def _nobody_else(tried: Collection[str]) -> bool:

@@ -27,6 +27,11 @@ class Call(msgspec.Struct, frozen=True):
     verify: Callable[[Any, Any], Any] | None = None
     timeout_s: float | None = None
 
+    @property
+    def files(self) -> Sequence[Path]:
+        """The files of this machine that go along."""
+        return () if isinstance(self.payload, str) else self.payload
+
     def __repr__(self) -> str:
         return self.kind.shown(self.item)
 

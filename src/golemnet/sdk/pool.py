@@ -19,7 +19,8 @@ from golemnet.requestor.task_queue import AnyTask, TaskQueue
 from golemnet.requestor.tasks import Task, TaskStatus
 from golemnet.requestor.work_context import Leash, Work, WorkContext
 from golemnet.requestor.worker import STOPPED, Tasks
-from golemnet.sdk.calls import Call, Outcome, Station
+from golemnet.sdk.calls import Bundle, Call, Outcome, Station
+from golemnet.sdk.homes import Homes
 from golemnet.sdk.speculation import LEAST_S, Flight, Pace
 
 # An idle provider is kept for the next map for a while; its time costs money.
@@ -64,6 +65,8 @@ class Pool:
         self.banned = banned
         self.failure: BaseException | None = None
         self._queue = TaskQueue(is_open=True, patience_s=PATIENCE_S, on_failed=self._failed, banned=banned)
+        self._homes = Homes()
+        self._queue.homes = lambda task: self._homes.of(task.data)
         self._run = buyer.start(market, self._work, self._queue, workers)
         self._dispatching = asyncio.create_task(self._dispatch())
         self._watching = asyncio.create_task(self._watch())
@@ -194,6 +197,10 @@ class Pool:
         """Half of an equal share: who is faster comes back sooner."""
         return self._queue.waiting // (2 * self._workers) + 1
 
+    def _settle_in(self, bundle: Bundle, provider_id: str) -> None:
+        for task in bundle.tasks:
+            self._homes.note(task.data, provider_id)
+
     async def _work(self, ctx: WorkContext, tasks: Tasks) -> AsyncIterator[Work]:
         """The engine's worker: bundle after bundle in one container."""
         at = Station(ctx.provider_id, ctx.provider_name, ctx.log, self._fair)
@@ -211,6 +218,7 @@ class Pool:
                         bundle.failed(error)
                         work = None
                     else:
+                        self._settle_in(bundle, ctx.provider_id)
                         work = bundle.go_on(results)
             finally:
                 del self._flights[id(flight)]

@@ -342,3 +342,61 @@ async def test_a_task_that_nobody_wants_any_more_is_not_begun():
     queue.forget(task)
     assert await take(queue, "p") == "waits"
     assert queue.is_idle
+
+
+async def taken_by(queue, *providers):
+    """Which of the providers, all of which wait for work, gets which task at once."""
+    waiting = {each: asyncio.create_task(queue.take(each)) for each in providers}
+    await asyncio.sleep(0)
+    return waiting
+
+
+async def test_a_task_goes_to_whoever_has_what_it_needs():
+    queue = TaskQueue(is_open=True)
+    queue.homes = lambda task: {"late": ("c",)}.get(task.data, ())
+    waiting = await taken_by(queue, "a", "b", "c")
+    queue.add(Task("late"))
+    async with asyncio.timeout(SOON_S):
+        task = await waiting["c"]
+    assert task.data == "late"
+    assert not waiting["a"].done()
+
+    queue.add(Task("any"))
+    async with asyncio.timeout(SOON_S):
+        assert (await waiting["a"]).data == "any"
+    queue.close()
+    accept_all(queue, task, waiting["a"].result())
+    async with asyncio.timeout(SOON_S):
+        assert await waiting["b"] is None
+
+
+def accept_all(queue, *tasks):
+    for task in tasks:
+        task.begin("name", lambda *_: None)
+        accept(queue, task)
+
+
+async def test_nobody_waits_for_whoever_has_what_a_task_needs_but_is_busy_or_has_failed_it():
+    queue = TaskQueue(is_open=True)
+    queue.homes = lambda task: ("c",)
+    queue.here = lambda tried: "a" not in tried
+    queue.add(Task("one"))
+    assert (await take(queue, "a")).data == "one"
+
+    failed = Task("two")
+    failed.attempts.append(attempt("c"))
+    waiting = await taken_by(queue, "c")
+    queue.add(failed)
+    assert (await take(queue, "a")).data == "two"
+    waiting["c"].cancel()
+
+
+async def test_two_tasks_of_one_home_that_waits_are_done_by_two():
+    queue = TaskQueue(is_open=True)
+    queue.homes = lambda task: ("c",)
+    waiting = await taken_by(queue, "a", "c")
+    queue.add(Task("one"))
+    queue.add(Task("two"))
+    async with asyncio.timeout(SOON_S):
+        found = [await each for each in waiting.values()]
+    assert {task.data for task in found} == {"one", "two"}
