@@ -151,11 +151,14 @@ async def test_a_service_that_is_lost_scaled_and_left(net: DemoNetwork, ledger: 
     async with running_script(tmp_path, SERVING, environment=net.environment) as running:
         await running.until(r"^running 2", STEP_S)
         (await busy_workplace(net, "busybox", STEP_S, math.inf)).exe_unit.kill()
+        await running.until(r"^echoed", STEP_S)
+        (await busy_workplace(net, "python3", STEP_S, math.inf)).exe_unit.kill()
         assert await running.finish(STEP_S) == 0, running.output
-    told = re.findall(r"^(?:running|scaled|resumed|failed) .*", running.output, re.MULTILINE)
-    assert told[:-1] == ["running 2", "scaled 3 3", "scaled 1 1", "resumed 1 1"], running.output
-    assert re.fullmatch("failed .*exit code 3.* why", told[-1]), running.output
-    assert len(re.findall("is ready after", running.output)) == 4, "two at first, a new one, and a third"
+    told = re.findall(r"^(?:running|scaled|resumed|failed|echoed|ended) .*", running.output, re.MULTILINE)
+    assert told[:4] == ["running 2", "scaled 3 3", "scaled 1 1", "resumed 1 1"], running.output
+    assert re.fullmatch("failed .*exit code 3.* why", told[4]), running.output
+    assert told[5:] == [r"echoed HELLO b'\x00\x01' 4001", "ended CLOSED"], running.output
+    assert len(re.findall("is ready after", running.output)) == 5, "two, a new one, a third, and sockets"
     await ledger.check()
 
 

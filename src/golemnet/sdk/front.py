@@ -1,26 +1,34 @@
-"""One HTTP address for all instances of a service: each request goes to the next one that is ready."""
+"""One HTTP address for all instances of a service: each request goes to the next one that is ready.
+
+Nothing is kept back on the way: contents are carried as they come, at the pace of who takes them, and a
+connection that becomes another protocol's, such as a WebSocket, is joined with the instance's.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import itertools
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Any
 
 import aiohttp
 from aiohttp import web
+from multidict import CIMultiDict, MultiMapping
 
 from golemnet.errors import GolemError
 from golemnet.sdk.instances import HOST, Instance
+from golemnet.sdk.joint import CHUNK_BYTES, SWITCHING, join
 
-MAX_BODY_BYTES = 1024**3
 SILENCE_S = 300.0
+"""After so long without a byte, what is open is given up."""
 DRAIN_S = 10.0
 """How long what is open may last when a service ends."""
 # An instance that is dismissed waits for connections to end, so idle ones are not kept for long.
 KEPT_S = 1.0
-CHUNK_BYTES = 64 * 1024
-# They are about one connection, and here are two of them.
-HOP_HEADERS = {"connection", "keep-alive", "transfer-encoding", "upgrade", "te", "trailer"}
+# They are about one connection, and here are two of them. `Expect` is answered here.
+HOP_HEADERS = {"connection", "keep-alive", "transfer-encoding", "upgrade", "te", "trailer", "expect"}
+# What aiohttp would ask for on its own.
+OWN_HEADERS = {"Accept", "Accept-Encoding", "Content-Type", "User-Agent"}
 # What may be asked of another instance when one does not answer.
 SAFE = {"GET", "HEAD", "OPTIONS"}
 
@@ -38,6 +46,7 @@ class Front:
         self._port = port
         self._turns = itertools.count()
         self._runner: web.AppRunner | None = None
+        self._open: set[asyncio.Task[Any]] = set()
 
     @property
     def url(self) -> str:
@@ -46,7 +55,7 @@ class Front:
 
     async def run(self) -> None:
         """Listen, until it is drained. Raises GolemError if the port is taken."""
-        application = web.Application(client_max_size=MAX_BODY_BYTES)
+        application = web.Application()
         application.router.add_route("*", "/{path:.*}", self._handle)
         silence = aiohttp.ClientTimeout(total=None, sock_read=SILENCE_S)
         self._session = aiohttp.ClientSession(
@@ -54,8 +63,11 @@ class Front:
             timeout=silence,
             auto_decompress=False,
             cookie_jar=aiohttp.DummyCookieJar(),
+            skip_auto_headers=OWN_HEADERS,
         )
-        self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=DRAIN_S)
+        self._runner = web.AppRunner(
+            application, access_log=None, shutdown_timeout=DRAIN_S, auto_decompress=False
+        )
         await self._runner.setup()
         try:
             await web.TCPSite(self._runner, HOST, self._port).start()
@@ -67,11 +79,29 @@ class Front:
     async def drain(self) -> None:
         """Take no requests any more, and let those that are open come to their end."""
         runner, self._runner = self._runner, None
-        if runner is not None:
+        if runner is None:
+            return
+        ending = asyncio.get_running_loop().call_later(DRAIN_S, self._break_off)
+        try:
             await runner.cleanup()
+        finally:
+            ending.cancel()
             await self._session.close()
 
+    def _break_off(self) -> None:
+        for task in self._open:
+            task.cancel()
+
     async def _handle(self, request: web.Request) -> web.StreamResponse:
+        task = asyncio.current_task()
+        assert task is not None
+        self._open.add(task)
+        try:
+            return await self._answer(request)
+        finally:
+            self._open.discard(task)
+
+    async def _answer(self, request: web.Request) -> web.StreamResponse:
         ready = [each for each in self._instances() if each.is_ready]
         if not ready:
             return web.Response(status=503, text="No instance is ready.\n", headers={"Retry-After": "1"})
@@ -87,31 +117,65 @@ class Front:
 
     async def _ask(self, instance: Instance, request: web.Request) -> web.StreamResponse | None:
         """The answer of an instance, passed on; None if it has not begun to answer."""
-        kept = [each for each in request.headers.items() if each[0].lower() not in HOP_HEADERS]
-        content = request.content if request.can_read_body else None
         try:
             asked = await self._session.request(
                 request.method,
                 f"{instance.url}{request.rel_url.raw_path_qs}",
-                headers=kept,
-                data=content,
+                headers=_asking(request),
+                data=_content(request.content) if request.can_read_body else None,
                 allow_redirects=False,
             )
         except (TimeoutError, aiohttp.ClientError):
             return None
-        answer = web.StreamResponse(status=asked.status, reason=asked.reason)
-        # a client that has gone away, or an instance that breaks off, ends the connection
-        with suppress(ConnectionError, aiohttp.ClientError):
+        answer = web.StreamResponse(status=asked.status, reason=asked.reason, headers=_kept(asked.headers))
+        try:
             async with asked:
                 await _pass_on(asked, answer, request)
+        except (TimeoutError, ConnectionError, aiohttp.ClientError):
+            # the client must not take what it has got for the whole
+            answer.force_close()
+            if request.transport is not None:
+                request.transport.abort()
         return answer
 
 
 async def _pass_on(asked: aiohttp.ClientResponse, answer: web.StreamResponse, request: web.Request) -> None:
-    kept = [each for each in asked.headers.items() if each[0].lower() not in HOP_HEADERS]
-    for name, value in kept:
-        answer.headers.add(name, value)
+    if asked.status == SWITCHING:
+        answer.headers.update({"Connection": "Upgrade", "Upgrade": asked.headers.get("Upgrade", "")})
+        await join(request, answer, asked, SILENCE_S)
+        return
     await answer.prepare(request)
     async for chunk in asked.content.iter_chunked(CHUNK_BYTES):
-        await answer.write(chunk)
+        async with asyncio.timeout(SILENCE_S):
+            await answer.write(chunk)
     await answer.write_eof()
+
+
+async def _content(content: aiohttp.StreamReader) -> AsyncIterator[bytes]:
+    """What a client sends, as long as it goes on. Raises TimeoutError."""
+    while True:
+        async with asyncio.timeout(SILENCE_S):
+            chunk = await content.readany()
+        if not chunk:
+            return
+        yield chunk
+
+
+def _asking(request: web.Request) -> CIMultiDict[str]:
+    """The headers for an instance, with the wish for another protocol if there is one."""
+    headers = _kept(request.headers)
+    if "upgrade" in _tokens(request.headers) and "Upgrade" in request.headers:
+        headers.update({"Connection": "Upgrade", "Upgrade": request.headers["Upgrade"]})
+    return headers
+
+
+def _kept(headers: MultiMapping[str]) -> CIMultiDict[str]:
+    """Headers without those that are about one connection."""
+    dropped = HOP_HEADERS | _tokens(headers)
+    return CIMultiDict((name, value) for name, value in headers.items() if name.lower() not in dropped)
+
+
+def _tokens(headers: MultiMapping[str]) -> set[str]:
+    """What the header ``Connection`` names."""
+    named = ",".join(headers.getall("Connection", ()))
+    return {token.strip().lower() for token in named.split(",")}

@@ -93,6 +93,7 @@ class Service:
         self._left = [msgspec.convert(each, Left) for each in resume]
         self._front = Front(lambda: self.instances, listen)
         self._changed = asyncio.Event()
+        self._releasing: set[asyncio.Task[None]] = set()
         self._cluster: Cluster[Instance] | None = None
 
     async def __aenter__(self) -> Self:
@@ -193,6 +194,7 @@ class Service:
         for instance in cluster.instances:
             await instance.drain(0.0)
             await instance.release()
+        await asyncio.gather(*self._releasing)
 
     # -- inside --------------------------------------------------------------------------------------------
 
@@ -248,12 +250,20 @@ class Service:
                 seconds = asyncio.get_running_loop().time() - instance.started
                 name = str(instance.provider_name)
                 self._desk.emit(InstanceReady(data=self._plan.shown, provider_name=name, seconds=seconds))
-            case events.ServiceFinished(service=Instance() as instance) if instance.exc_info[1] is not None:
-                name, problem = str(instance.provider_name), str(instance.exc_info[1])
-                self._desk.emit(InstanceFailed(data=self._plan.shown, provider_name=name, problem=problem))
+            case events.ServiceFinished(service=Instance() as instance):
+                self._ended(instance)
             case _:
                 pass
         self._changed.set()
+
+    def _ended(self, instance: Instance) -> None:
+        """Hang up who is still connected with it, and tell what was wrong, if anything was."""
+        releasing = asyncio.create_task(instance.release())
+        self._releasing.add(releasing)
+        releasing.add_done_callback(self._releasing.discard)
+        if instance.exc_info[1] is not None:
+            name, problem = str(instance.provider_name), str(instance.exc_info[1])
+            self._desk.emit(InstanceFailed(data=self._plan.shown, provider_name=name, problem=problem))
 
 
 def _is_over(instance: Instance) -> bool:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from pathlib import Path
 
 import aiohttp
 
@@ -12,6 +13,7 @@ from golemnet.sdk.errors import ServiceFailed
 
 COMMAND = "cat /proc/sys/kernel/random/uuid > index.html; exec busybox httpd -f -p 8000"
 HTTPD = {"image": "small", "port": 8000, "healthy": http("/index.html")}
+SOCKETS = Path(__file__).parent / "websocket_server.py"
 say = printer(print)
 
 
@@ -57,9 +59,29 @@ async def second(left):
             print("failed", error.why)
 
 
+async def third():
+    """WebSockets by the address of the service."""
+    serve = ["python3", SOCKETS.name]
+    async with (
+        Golem(1.0, event_consumer=say) as golem,
+        golem.service(serve, image="python", port=8000, files=[SOCKETS], restart="never") as service,
+        aiohttp.ClientSession() as session,
+        session.ws_connect(service.url) as socket,
+    ):
+        await socket.send_str("hello")
+        await socket.send_bytes(b"\0\1")
+        heard = await socket.receive_str(), await socket.receive_bytes()
+        async with session.ws_connect(service.url) as other:
+            await other.close(code=4001)
+            print("echoed", *heard, other.close_code, flush=True)
+        last = await socket.receive()  # the test kills it
+        print("ended", last.type.name, flush=True)
+
+
 async def main():
     left = json.loads(json.dumps(await first()))
     await second(left)
+    await third()
 
 
 if __name__ == "__main__":

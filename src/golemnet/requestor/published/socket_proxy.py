@@ -6,7 +6,7 @@ import asyncio
 import itertools
 import logging
 from abc import ABC
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 import aiohttp
@@ -36,7 +36,7 @@ class ProxyConnection:
         listen_reader: what the client writes.
         listen_writer: what the client reads.
         buffer_size: how much is read at once.
-        timeout: how long one direction may be silent.
+        timeout: how long both directions may be silent.
     """
 
     def __init__(
@@ -52,6 +52,7 @@ class ProxyConnection:
         self._writer = listen_writer
         self._buffer_size = buffer_size
         self._timeout = timeout
+        self._carried = 0
 
     async def run(self) -> None:
         """Carry bytes both ways until one side has enough."""
@@ -69,24 +70,21 @@ class ProxyConnection:
 
     async def _carry(self, link: aiohttp.ClientWebSocketResponse) -> None:
         ways = [asyncio.create_task(self.sender(link)), asyncio.create_task(self.responder(link))]
-        try:
-            await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for way in ways:
-                way.cancel()
-            await asyncio.gather(*ways, return_exceptions=True)
+        await first_end(ways, lambda: self._carried, self._timeout)
 
     async def sender(self, link: aiohttp.ClientWebSocketResponse) -> None:
         """From the client to the instance."""
         while data := await self._reader.read(self._buffer_size):
             for piece in chunks(data, WEBSOCKET_CHUNK_LIMIT):
                 await link.send_bytes(piece)
+                self._carried += len(piece)
 
     async def responder(self, link: aiohttp.ClientWebSocketResponse) -> None:
         """From the instance to the client."""
-        while (message := await link.receive(self._timeout)).type is aiohttp.WSMsgType.BINARY:
+        while (message := await link.receive()).type is aiohttp.WSMsgType.BINARY:
             self._writer.write(message.data)
             await self._writer.drain()
+            self._carried += len(message.data)
 
     def close(self) -> None:
         """Hang up."""
@@ -162,7 +160,7 @@ class SocketProxy:
         ports: local ports that may be used, one after the other.
         address: where they listen.
         buffer_size: how much is read at once.
-        timeout: how long an instance may be silent.
+        timeout: how long a connection may be silent.
     """
 
     def __init__(
@@ -205,6 +203,19 @@ class SocketProxy:
         for servers in self.servers.values():
             for server in servers.values():
                 await server.stop()
+
+
+async def first_end(ways: Sequence[asyncio.Task[None]], carried: Callable[[], int], silence_s: float) -> None:
+    """Wait until one of the ways ends, or nothing is carried on any of them for so long; then end all."""
+    before = -1
+    try:
+        while carried() > before and not any(way.done() for way in ways):
+            before = carried()
+            await asyncio.wait(ways, timeout=silence_s, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for way in ways:
+            way.cancel()
+        await asyncio.gather(*ways, return_exceptions=True)
 
 
 def app_key_of(service: Service) -> str:
