@@ -22,7 +22,7 @@ pytestmark = [
 ALL = [*NAMES, "fill_the_provider_s_memory", "harm_the_world", "harm_other_nodes", "delay_the_end"]
 
 
-@pytest.fixture(scope="module", params=["crun", "bwrap"])
+@pytest.fixture(scope="module", params=["crun", "runc", "bwrap"])
 def siege(request: pytest.FixtureRequest, python_image: Path) -> Outcome:
     if not is_installed(request.param):
         pytest.skip(f"{request.param} is not installed")

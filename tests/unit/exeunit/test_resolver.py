@@ -39,11 +39,26 @@ async def test_many_questions_are_answered_a_few_at_a_time(sockets, monkeypatch)
     for _ in range(2 * AT_ONCE):
         asking.send(QUESTION)
     monkeypatch.setattr(resolver, "PAUSE_S", 1000.0)
+    monkeypatch.setattr(resolver, "A_SECOND", 0.001)
     answering = Resolver(receiving, lambda _name: IPv4Address("198.18.0.2"))
     assert all(each.endswith(b"\xc6\x12\0\2") for each in await answers(asking, AT_ONCE))
     with pytest.raises(BlockingIOError):
         asking.recv(512)
     answering.close()
+    answering.close()
+
+
+async def test_questions_one_by_one_are_not_answered_without_end_either(sockets, monkeypatch):
+    receiving, asking = sockets
+    monkeypatch.setattr(resolver, "PAUSE_S", 1000.0)
+    monkeypatch.setattr(resolver, "A_SECOND", 0.001)
+    answering = Resolver(receiving, lambda _name: None)
+    for _ in range(AT_ONCE):
+        asking.send(QUESTION)
+        await answers(asking, 1)
+    asking.send(QUESTION)
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(answers(asking, 1), 0.2)
     answering.close()
 
 
