@@ -19,13 +19,13 @@ from sqlalchemy import (
     Table,
     Text,
     and_,
+    bindparam,
     delete,
     func,
     insert,
     select,
     update,
 )
-from sqlalchemy.sql import ColumnElement
 
 from golemnet.daemon.activity.states import State
 from golemnet.database.schema import Instant, metadata
@@ -100,6 +100,14 @@ class ActivityEvent(msgspec.Struct, frozen=True):
     at: datetime
 
 
+# Each runs for every batch, and building a statement costs more than running it.
+_IS_THIS = and_(
+    activity_table.c.activity_id == bindparam("of_activity", type_=Text),
+    activity_table.c.side == bindparam("of_side", type_=Text),
+)
+_FIND = select(activity_table).where(_IS_THIS)
+_CHANGE = update(activity_table).where(_IS_THIS)
+
 # -- activities ----------------------------------------------------------------------------------------------
 
 
@@ -113,13 +121,13 @@ def add(connection: Connection, activity: Activity) -> bool:
 
 def find(connection: Connection, activity_id: str, side: Side) -> Activity | None:
     """The activity as ``side`` knows it."""
-    row = connection.execute(select(activity_table).where(_this(activity_id, side))).one_or_none()
+    row = connection.execute(_FIND, _key_of(activity_id, side)).one_or_none()
     return None if row is None else _activity(row)
 
 
 def change(connection: Connection, activity_id: str, side: Side, **values: object) -> None:
     """Set columns of an activity."""
-    connection.execute(update(activity_table).where(_this(activity_id, side)).values(**values))
+    connection.execute(_CHANGE, {**_key_of(activity_id, side), **values})
 
 
 def live(connection: Connection, side: Side) -> list[Activity]:
@@ -153,8 +161,8 @@ def forget(connection: Connection, before: datetime) -> list[str]:
     return gone
 
 
-def _this(activity_id: str, side: Side) -> ColumnElement[bool]:
-    return and_(activity_table.c.activity_id == activity_id, activity_table.c.side == side)
+def _key_of(activity_id: str, side: Side) -> dict[str, str]:
+    return {"of_activity": activity_id, "of_side": side}
 
 
 def _activity(row: object) -> Activity:
