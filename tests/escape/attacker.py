@@ -34,8 +34,9 @@ def way(attempt: Way) -> Way:
 class Siege:
     """One attacking activity, and how it is driven."""
 
-    def __init__(self, driver: Driver, context: dict) -> None:
+    def __init__(self, driver: Driver, context: dict, neighbour: Driver | None = None) -> None:
         self.driver = driver
+        self.neighbour = neighbour
         self.context = context
         self.home = Path(context["home"])
 
@@ -54,7 +55,15 @@ class Siege:
 
     async def python(self, program: str, *arguments: str) -> str:
         """What a program prints inside; empty if it is killed."""
-        process = await self.driver.run(PYTHON, ["-c", program, *arguments])
+        return await self._python(self.driver, program, arguments)
+
+    async def neighbours_python(self, program: str, *arguments: str) -> str:
+        """What a program prints that runs in the neighbour's activity."""
+        assert self.neighbour is not None
+        return await self._python(self.neighbour, program, arguments)
+
+    async def _python(self, driver: Driver, program: str, arguments: Sequence[str]) -> str:
+        process = await driver.run(PYTHON, ["-c", program, *arguments])
         outcome = await follow(process, CapturePlan(), CapturePlan(), lambda _name, _text: None)
         await process.kill()
         if outcome.error_tail and "Killed" not in outcome.error_tail and outcome.code not in (0, 137):
@@ -102,4 +111,9 @@ class Siege:
 
 
 def image(context: dict) -> Image:
-    return Image(Path(context["image"]), volumes=["/golem/work", "/golem/output"])
+    return Image(Path(context["image"]), volumes=["/golem/work", "/golem/output"], unpacked=store(context))
+
+
+def store(context: dict) -> Path:
+    """Where the files of the image may be kept for all activities."""
+    return Path(context["home"]) / "unpacked" / "image"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import fcntl
 import mmap
@@ -82,15 +83,28 @@ def type_into_the_terminal() -> str | None:
 @attempt
 def hold_files_of_the_host() -> str | None:
     """Descriptors that were left open lead out: a folder is enough."""
-    for name in os.listdir("/proc/self/fd"):
-        try:
-            kind = os.fstat(int(name)).st_mode
-            place = os.readlink(f"/proc/self/fd/{name}")
-        except OSError:
-            continue
-        if int(name) > 2 and stat.S_ISDIR(kind) and place != f"/proc/{os.getpid()}/fd":
-            return f"descriptor {name} is {place}"
+    for number, kind, place in descriptors():
+        if number > 2 and stat.S_ISDIR(kind) and place != f"/proc/{os.getpid()}/fd":
+            return f"descriptor {number} is {place}"
     return None
+
+
+@attempt
+def hold_namespaces_of_others() -> str | None:
+    """Whoever gains a right in one that was left open could enter it."""
+    for number, _, place in descriptors():
+        if place.startswith(("user:[", "mnt:[", "net:[", "pid:[")):
+            return f"descriptor {number} is {place}"
+    return None
+
+
+def descriptors() -> list[tuple[int, int, str]]:
+    """What this process has open: number, kind of file, place."""
+    found = []
+    for name in os.listdir("/proc/self/fd"):
+        with contextlib.suppress(OSError):
+            found.append((int(name), os.fstat(int(name)).st_mode, os.readlink(f"/proc/self/fd/{name}")))
+    return found
 
 
 @attempt

@@ -17,7 +17,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from attacker import LIMITS, WAIT_S, Siege, image
+from attacker import LIMITS, WAIT_S, Siege, image, store
 from msgspec.structs import replace
 from network_attempts import FILES
 from nodes import GREETING, Nodes
@@ -28,6 +28,7 @@ from golemnet.exeunit.volumes import Volumes
 from golemnet.exeunit.way_out import RESOLVER_FILE, RESOLVER_TEXT, WayOut
 from golemnet.model.manifest import Outbound
 from golemnet.runtime import cage
+from golemnet.runtime.removal import remove_tree
 from golemnet.runtime.selection import make_driver
 
 MOST_GROWN_KIB = 96 * 1024
@@ -57,6 +58,7 @@ async def besiege(driver: str, context: dict) -> dict[str, str | None]:
         found["harm_other_nodes"] = "; ".join(nodes.harm()) or None
         started = time.monotonic()
     found["delay_the_end"] = late(time.monotonic() - started)
+    remove_tree(store(context).parent)
     return found
 
 

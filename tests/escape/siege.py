@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures.thread  # noqa: F401  what is imported late cannot be read by another user
+import ctypes
 import json
 import os
 import sys
@@ -20,14 +21,18 @@ sys.path.insert(0, str(Path(__file__).parent))
 import pyseccomp  # noqa: F401
 import ways_of_exhaustion  # noqa: F401
 import ways_through_transfers  # noqa: F401
-from attacker import LIMITS, PYTHON, WAIT_S, WAYS, Siege, image
+import ways_to_shared_files  # noqa: F401
+from attacker import LIMITS, PYTHON, WAIT_S, WAYS, Siege, image, store
 from attempts import FILES
 
 from golemnet.runtime import cage
 from golemnet.runtime.driver import Driver
+from golemnet.runtime.removal import remove_tree
 from golemnet.runtime.selection import make_driver
+from golemnet.runtime.unpacked import discard
 
 NOBODY = 61_234
+PR_SET_DUMPABLE = 4
 LAST = "outlive_the_activity"  # no command runs where files cannot be counted
 NEIGHBOUR = """
 import socket, sys, time
@@ -41,8 +46,9 @@ time.sleep(600)
 
 
 async def besiege(driver: str, context: dict) -> dict[str, str | None]:
-    siege = Siege(make_driver(driver, context["containers"][0], Path(context["home"]) / "attacker"), context)
-    neighbour = make_driver(driver, context["containers"][1], Path(context["home"]) / "neighbour")
+    names, home = context["containers"], Path(context["home"])
+    neighbour = make_driver(driver, names[1], home / "neighbour")
+    siege = Siege(make_driver(driver, names[0], home / "attacker"), context, neighbour)
     found: dict[str, str | None] = {}
     try:
         await settle_the_neighbour(neighbour, context)
@@ -57,6 +63,8 @@ async def besiege(driver: str, context: dict) -> dict[str, str | None]:
         started = time.monotonic()
         await asyncio.gather(siege.driver.stop(), neighbour.stop())
         found["delay_the_end"] = late(time.monotonic() - started)
+        found["hold_the_shared_files"] = None if discard(store(context)) else "they are in use"
+        remove_tree(store(context).parent)
     return found
 
 
@@ -83,6 +91,8 @@ def be_nobody(home: Path) -> None:
     os.setgroups([])
     os.setgid(NOBODY)
     os.setuid(NOBODY)
+    # as everybody's own programs have it
+    ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 1, 0, 0, 0)
 
 
 def main(arguments: Sequence[str]) -> None:

@@ -26,7 +26,7 @@ def driver(name: str, *, as_root: bool) -> object:
 
 
 DRIVERS = [driver("crun", as_root=True), driver("runc", as_root=True), driver("bwrap", as_root=False)]
-ALL = [*NAMES, *WAYS, "delay_the_end"]
+ALL = [*NAMES, *WAYS, "delay_the_end", "hold_the_shared_files"]
 
 
 # harmless to try on the machine itself

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures.thread  # noqa: F401  what is imported late cannot be read by another user
+import ctypes
 import encodings.cp437
 import encodings.idna  # noqa: F401
 import gzip  # noqa: F401
@@ -28,6 +29,7 @@ from golemnet.runtime import cage
 from golemnet.runtime.selection import make_driver
 
 NOBODY = 61_235
+PR_SET_DUMPABLE = 4
 
 
 async def conform(driver: str, home: Path, images: Path) -> dict[str, str | None]:
@@ -76,6 +78,8 @@ def be_nobody(home: Path) -> None:
     os.setgroups([])
     os.setgid(NOBODY)
     os.setuid(NOBODY)
+    # as everybody's own programs have it
+    ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 1, 0, 0, 0)
 
 
 def main(arguments: Sequence[str]) -> None:

@@ -80,6 +80,8 @@ class Environment:
         if self._terms.outbound is not None:
             image = replace(image, files={RESOLVER_FILE: RESOLVER_TEXT})
         self._volumes = Volumes(await self._driver.deploy(image, self._terms.limits, env))
+        # what was unpacked now has a bound, too
+        await asyncio.to_thread(self._images.tidy)
         self._transfers = Transfers(
             self._client, self._internet, self._volumes, self._files, self._driver.room
         )

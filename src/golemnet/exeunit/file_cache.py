@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from golemnet.exeunit.errors import TransferFailed
-from golemnet.exeunit.file_lock import locked
-from golemnet.exeunit.room import keep_within
+from golemnet.exeunit.room import files, keep_within
 from golemnet.gftp.content_names import hash_for, is_named
+from golemnet.runtime.file_lock import locked
 
 CHUNK_BYTES: Final = 1024 * 1024
 LIMIT_BYTES: Final = 4 * 1024**3
@@ -91,7 +91,7 @@ class FileCache:
         nameless = file.fileno()
         # Python follows the link, as it has to be, only if it is told of a folder, which means nothing here
         os.link(f"/proc/self/fd/{nameless}", self._own / name, src_dir_fd=nameless, follow_symlinks=True)
-        keep_within(self._limit_bytes, self._directory.glob("*/[!.]*"))
+        keep_within(self._limit_bytes, files(self._directory.glob("*/[!.]*")))
 
 
 async def _checked(content: Content, name: str) -> Content:

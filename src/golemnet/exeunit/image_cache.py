@@ -10,21 +10,23 @@ from urllib.parse import urlsplit
 
 from golemnet.errors import GolemError
 from golemnet.exeunit.errors import CommandFailed
-from golemnet.exeunit.file_lock import locked
 from golemnet.exeunit.locations import Published, parse_location
-from golemnet.exeunit.room import keep_within, mark_used
+from golemnet.exeunit.room import Kept, files, keep_within, mark_used
 from golemnet.exeunit.transfers import Progress
 from golemnet.exeunit.web import Internet, chunks_of
 from golemnet.image import gvmi
 from golemnet.image.client import RegistryClient
 from golemnet.image.errors import NotAnImage
 from golemnet.rest.client import Client
+from golemnet.runtime import unpacked
 from golemnet.runtime.driver import Image
+from golemnet.runtime.file_lock import locked
 
 MAX_LINK_BYTES: Final = 4096
 MAX_IMAGE_BYTES: Final = 32 * 1024**3
 LIMIT_BYTES: Final = 32 * 1024**3
-"""What all images may use together."""
+"""What all images may use together, also those that are unpacked."""
+UNPACKED: Final = "unpacked"
 
 
 class ImageCache:
@@ -45,6 +47,7 @@ class ImageCache:
         limit_bytes: int = LIMIT_BYTES,
     ) -> None:
         self._directory = directory
+        self._unpacked = directory / UNPACKED
         self._limit_bytes = limit_bytes
         self._internet = internet
         self._client = client
@@ -65,9 +68,22 @@ class ImageCache:
             mark_used(path)
             if progress:
                 progress(path.stat().st_size, path.stat().st_size)
-            return _read(path)
+            return _read(path, self._unpacked / sha3_224)
         except (NotAnImage, OSError) as error:
             raise CommandFailed(f"The image {sha3_224} cannot be used.", why=str(error)) from error
+
+    def tidy(self) -> None:
+        """Keep within the bound; it blocks. An image goes with its unpacked files, once these are unused."""
+        images = {path.stem: path for path in self._directory.glob("*.gvmi")}
+        for name in unpacked.names(self._unpacked) - images.keys():
+            unpacked.discard(self._unpacked / name)
+        kept = {name: each for name, path in images.items() for each in files([path])}
+        keep_within(self._limit_bytes, (self._with_unpacked(name, each) for name, each in kept.items()))
+
+    def _with_unpacked(self, name: str, file: Kept) -> Kept:
+        folder = self._unpacked / name
+        size = file.size + unpacked.size_of(folder)
+        return Kept(file.used_at, size, lambda: unpacked.discard(folder) and file.remove())
 
     async def _fetch(self, sha3_224: str, url: str, path: Path, progress: Progress | None) -> None:
         async with locked(path.with_suffix(".lock")):
@@ -79,7 +95,7 @@ class ImageCache:
                     await self._fetch_published(location, sha3_224, path, progress)
                 else:
                     await self._fetch_from_web(url, sha3_224, path, progress)
-                keep_within(self._limit_bytes, self._directory.glob("*.gvmi"))
+                await asyncio.to_thread(self.tidy)
             except (GolemError, ValueError, OSError) as error:
                 raise CommandFailed(
                     f"The image {sha3_224} could not be fetched from {url}.",
@@ -138,10 +154,11 @@ async def _save(content: AsyncIterator[bytes], file: Path, progress: Progress | 
                 progress(size, None)
 
 
-def _read(path: Path) -> Image:
+def _read(path: Path, place: Path) -> Image:
     config = gvmi.read_config(path)
     return Image(
         path=path,
+        unpacked=place,
         env=config.environment,
         user=config.user or "",
         work_dir=config.work_dir or "",

@@ -1,6 +1,6 @@
 """Sandboxes by bubblewrap for a provider who is not root: own user namespace, seccomp, no network.
 
-Each command is a sandbox of its own over one unpacked root folder, so files persist between commands
+Each command is a sandbox of its own over one root folder, so files persist between commands
 and background processes do not. There are no control groups without root: the kernel bounds the number
 of processes and what each of them takes, and pins all of them to as many processors as are granted;
 memory and disk of the whole are bounded by a watch that ends what uses too much.
@@ -20,26 +20,24 @@ from pathlib import Path
 from golemnet.runtime import bpf, commands, families, seccomp
 from golemnet.runtime.driver import Image, Isolation, Limits, Usage, Volume
 from golemnet.runtime.environment_folder import EnvironmentFolder, Marker
-from golemnet.runtime.errors import RuntimeFailure, StorageFull
+from golemnet.runtime.errors import StorageFull
+from golemnet.runtime.namespaces import count_processes, entering
 from golemnet.runtime.network_namespace import NetworkNamespace
 from golemnet.runtime.oci_spec import parse_user
 from golemnet.runtime.orphans import Orphans
 from golemnet.runtime.processes import HostProcess
 from golemnet.runtime.processors import some_processors
-from golemnet.runtime.removal import remove_link, remove_tree
+from golemnet.runtime.removal import remove_tree
+from golemnet.runtime.root_folder import RootFolder
 from golemnet.runtime.watch import Watch
 
 DEFAULT_ENV = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root"}
-UNPACK_TIMEOUT_S = 600.0
 OPEN_FILES = 4096
 COUNT_FOR_S = 2.0
-SMALL_IMAGE_BYTES = 16 * 1024**2
-SPARINGLY = ("-processors", "1", "-data-queue", "1", "-frag-queue", "1")
-"""By itself unsquashfs prepares for images that fill its many threads and queues; that takes 10 ms."""
 
 
 class BwrapDriver:
-    """Sandboxed commands over an image that is unpacked in ``work_dir``."""
+    """Sandboxed commands over an image; what they write is in ``work_dir``."""
 
     name = "bwrap"
     isolation = Isolation.USER_CONTAINER
@@ -49,7 +47,7 @@ class BwrapDriver:
         self._prlimit = commands.find("prlimit", "util-linux")
         self._taskset = commands.find("taskset", "util-linux")
         self._folder = EnvironmentFolder(work_dir, Marker(self.name, container))
-        self._root, self._writable = work_dir / "root", work_dir / "volumes"
+        self._root, self._writable = RootFolder(work_dir), work_dir / "volumes"
         self._running: list[HostProcess] = []
         self._orphans = Orphans()
         self._cpu_before = _children_cpu()
@@ -58,7 +56,7 @@ class BwrapDriver:
         self._watching: asyncio.Task[None] | None = None
 
     async def deploy(self, image: Image, limits: Limits, env: Mapping[str, str]) -> Sequence[Volume]:
-        """Unpack the image and make its volumes."""
+        """Make the root folder and the volumes."""
         self._user = parse_user(image.user)
         self._env = {**DEFAULT_ENV, **image.env, **env}
         self._work_dir = image.work_dir or "/"
@@ -67,25 +65,15 @@ class BwrapDriver:
         self._filter = self._folder.path / "seccomp.bpf"
         compiling = asyncio.to_thread(bpf.compiled, platform.machine(), seccomp.UNCOUNTED)
         # each takes more than 10 ms, in a process and in a library
-        _, rules = await asyncio.gather(self._unpack(image.path), compiling)
+        _, rules = await asyncio.gather(self._root.make(image), compiling)
+        # what others will use, too, is not this one's to pay
+        self._cpu_before = _children_cpu()
         self._filter.write_bytes(rules)
         self._volumes = [self._make_volume(number, path) for number, path in enumerate(image.volumes)]
         self._files = image.write_files(self._folder.path)
-        for path in image.files:
-            # bubblewrap does not mount over a link that leads nowhere
-            remove_link(self._root, path)
-        self._watch = Watch(limits, [self._root, self._writable])
+        self._watch = Watch(limits, [self._root.written, self._writable])
         await asyncio.to_thread(self._watch.begin)
         return self._volumes
-
-    async def _unpack(self, image: Path) -> None:
-        program = commands.find("unsquashfs", "squashfs-tools")
-        options = ["-q", "-n", "-no-xattrs", "-ignore-errors", "-d", str(self._root)]
-        options += SPARINGLY if _is_small(image) else ()
-        code, output = await commands.attempt((program, *options, str(image)), timeout_s=UNPACK_TIMEOUT_S)
-        # 2 stands for what a plain user cannot do: owners and device files
-        if code not in (0, 2):
-            raise RuntimeFailure(f"The image {image.name} cannot be unpacked.", why=output.strip()[-2000:])
 
     def _make_volume(self, number: int, path: str) -> Volume:
         folder = self._writable / f"vol-{number}"
@@ -101,12 +89,18 @@ class BwrapDriver:
             raise StorageFull("The commands before have written far more than the agreement grants.")
         self._orphans.bury()
         with self._filter.open("rb") as rules:
-            entering, places = self._network.entering() if self._network else ([], ())
-            line = [*entering, *self._limiting(), *self._sandbox(rules.fileno()), "--", command, *arguments]
-            started = await HostProcess.start(line, is_family=True, pass_fds=(rules.fileno(), *places))
+            inside = entering(self._namespaces) if self._namespaces else []
+            sandbox = [*inside, *self._limiting(), *self._sandbox(rules.fileno())]
+            line = [*sandbox, "--", command, *arguments]
+            started = await HostProcess.start(line, is_family=True, pass_fds=(rules.fileno(),))
         self._running = [process for process in self._running if not process.ended] + [started]
         self._look_after_it()
         return started
+
+    @property
+    def _namespaces(self) -> Mapping[str, int]:
+        """Where the files are, and the network; both belong to one user namespace, if there is any."""
+        return {**self._root.namespaces, **(self._network.namespaces if self._network else {})}
 
     def _look_after_it(self) -> None:
         if self._watch is not None and (self._watching is None or self._watching.done()):
@@ -120,8 +114,11 @@ class BwrapDriver:
             await process.kill()
 
     def _limiting(self) -> list[str]:
-        """The kernel counts processes by user: those of the user's own are added to what is granted."""
-        limits, others = self._limits, _threads_of_user(os.getuid(), int(time.monotonic() / COUNT_FOR_S))
+        """The kernel counts processes by user: those of the user's own are added to what is granted,
+        unless this activity is in a namespace in which there are no others."""
+        limits = self._limits
+        is_alone = count_processes() and self._namespaces
+        others = 0 if is_alone else _threads_of_user(os.getuid(), int(time.monotonic() / COUNT_FOR_S))
         return [
             *(self._taskset, "-c", ",".join(str(number) for number in self._processors)),
             self._prlimit,
@@ -136,7 +133,7 @@ class BwrapDriver:
         options = ["--unshare-all", "--die-with-parent", "--new-session", "--cap-drop", "ALL", "--clearenv"]
         if self._network is not None:
             options += ["--share-net"]
-        options += ["--bind", str(self._root), "/", "--proc", "/proc", "--dev", "/dev"]
+        options += ["--bind", str(self._root.path), "/", "--proc", "/proc", "--dev", "/dev"]
         # file systems in memory are nobody's: a small one for shared memory, and none beside it
         options += [
             "--size",
@@ -158,7 +155,7 @@ class BwrapDriver:
     async def network_namespace(self) -> NetworkNamespace:
         """One that is made now, and that the sandboxes of later commands share."""
         if self._network is None:
-            self._network = await NetworkNamespace.make()
+            self._network = await NetworkNamespace.make(self._root.namespaces.get("user"))
         return self._network
 
     async def usage(self) -> Usage:
@@ -182,12 +179,9 @@ class BwrapDriver:
             self._watching.cancel()
         if self._network is not None:
             self._network.close()
+        self._root.close()
         await asyncio.to_thread(remove_tree, self._folder.path)
         self._folder.release()
-
-
-def _is_small(image: Path) -> bool:
-    return image.stat().st_size < SMALL_IMAGE_BYTES
 
 
 @lru_cache(maxsize=1)

@@ -32,14 +32,16 @@ async def check(*command: str, timeout_s: float = 30.0, doing: str = "") -> str:
     return output
 
 
-async def attempt(command: Sequence[str], *, timeout_s: float = 30.0) -> tuple[int, str]:
+async def attempt(
+    command: Sequence[str], *, timeout_s: float = 30.0, pass_fds: Sequence[int] = ()
+) -> tuple[int, str]:
     """Exit code and joined output of ``command``; it is killed when it takes too long.
 
     The output goes to a file, not to a pipe: a container inherits it and would hold a pipe open.
     """
     with tempfile.TemporaryFile() as output:
         process = await asyncio.create_subprocess_exec(
-            *command, stdin=asyncio.subprocess.DEVNULL, stdout=output, stderr=output
+            *command, stdin=asyncio.subprocess.DEVNULL, stdout=output, stderr=output, pass_fds=pass_fds
         )
         try:
             code = await asyncio.wait_for(process.wait(), timeout_s)

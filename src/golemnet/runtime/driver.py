@@ -26,7 +26,8 @@ class Image(msgspec.Struct, frozen=True):
     """An image on this machine: a file that begins with a squashfs, and what its metadata says.
 
     ``user`` is ``uid[:gid]``, numeric, empty for root. ``volumes`` are absolute paths inside. ``files`` are
-    shown to commands in the place of the image's own, by absolute path; they cannot be changed.
+    shown to commands in the place of the image's own, by absolute path; they cannot be changed. ``unpacked``
+    is where a driver may keep the image's files for all activities (``unpacked.py``).
     """
 
     path: Path
@@ -35,6 +36,7 @@ class Image(msgspec.Struct, frozen=True):
     work_dir: str = ""
     volumes: Sequence[str] = ()
     files: Mapping[str, bytes] = {}
+    unpacked: Path | None = None
 
     def write_files(self, folder: Path) -> dict[str, Path]:
         """Write ``files`` into a folder that payloads cannot change: where each of them is on the host."""

@@ -1,7 +1,7 @@
 """The program that enters a network namespace, opens what it is asked for, and hands it back.
 
-``python -m golemnet.runtime.inside_namespace CHANNEL make`` or ``CHANNEL join USER NETWORK WHAT ...``: the
-first three are open descriptors; CHANNEL is a unix socket, on which the answer is sent as descriptors. It
+``python -m golemnet.runtime.inside_namespace CHANNEL make [USER]`` or ``CHANNEL join USER NETWORK WHAT ...``:
+the first three are open descriptors; CHANNEL is a unix socket, on which the answer is sent as descriptors. It
 starts often, so it imports little. The calls' numbers come from ``linux/sockios.h`` and ``linux/if_tun.h``.
 """
 
@@ -37,14 +37,24 @@ def main() -> None:
     """Do what the command line says; what fails is written to the standard error."""
     channel, mode, *rest = sys.argv[1:]
     try:
-        descriptors = _make() if mode == "make" else _join(*rest)
+        descriptors = _make(*rest) if mode == "make" else _join(*rest)
     except OSError as error:
         sys.exit(f"{error.filename or 'the kernel'}: {error.strerror}")
     with socket.socket(fileno=int(channel)) as answer:
         socket.send_fds(answer, [b"."], descriptors)
 
 
-def _make() -> list[int]:
+def _make(user: str = "") -> list[int]:
+    if user:
+        kernel.enter_namespace(int(user), kernel.CLONE_NEWUSER)
+        kernel.unshare(kernel.CLONE_NEWNET)
+    else:
+        _make_with_own_user()
+    _prepare()
+    return [os.open(f"/proc/self/ns/{kind}", os.O_RDONLY) for kind in ("user", "net")]
+
+
+def _make_with_own_user() -> None:
     user, group = os.geteuid(), os.getegid()
     kernel.unshare(kernel.CLONE_NEWUSER | kernel.CLONE_NEWNET)
     # a plain user may map its own ids alone, and only after it has given up changing its groups
@@ -54,8 +64,6 @@ def _make() -> list[int]:
         ("gid_map", f"{group} {group} 1"),
     ):
         _write(f"/proc/self/{name}", text)
-    _prepare()
-    return [os.open(f"/proc/self/ns/{kind}", os.O_RDONLY) for kind in ("user", "net")]
 
 
 def _join(user: str, network: str, what: str, *arguments: str) -> list[int]:

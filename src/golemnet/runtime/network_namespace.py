@@ -16,8 +16,8 @@ from collections.abc import Sequence
 from ipaddress import IPv4Interface
 from typing import Final
 
-from golemnet.runtime import commands
 from golemnet.runtime.errors import RuntimeFailure
+from golemnet.runtime.namespaces import entering
 
 HELPER: Final = "golemnet.runtime.inside_namespace"
 HELPER_TIMEOUT_S: Final = 10.0
@@ -36,10 +36,13 @@ class NetworkNamespace:
         self.network = network
 
     @classmethod
-    async def make(cls) -> NetworkNamespace:
-        """A new, empty one, whose loopback is up. Needs no root where the kernel has user namespaces."""
-        user, network = await _help(["make"], ())
-        return cls(user, network)
+    async def make(cls, user: int | None = None) -> NetworkNamespace:
+        """A new, empty one, whose loopback is up. Needs no root where the kernel has user namespaces.
+
+        ``user`` is an open user namespace to which it is to belong; else it gets one of its own.
+        """
+        held = () if user is None else (user,)
+        return cls(*await _help(["make", *(str(each) for each in held)], held))
 
     @classmethod
     async def of(cls, process: int) -> NetworkNamespace:
@@ -82,11 +85,14 @@ class NetworkNamespace:
         receiving, *listening = await self._help("servers", str(own.ip), str(own.netmask), *where)
         return _socket(receiving), [_socket(each) for each in listening]
 
-    def entering(self) -> tuple[list[str], tuple[int, ...]]:
-        """What stands before a command line to run it inside, and the descriptors to be passed on to it."""
-        places = [f"--user=/proc/self/fd/{self.user}", f"--net=/proc/self/fd/{self.network}"]
-        nsenter = commands.find("nsenter", "util-linux")
-        return [nsenter, "--preserve-credentials", *places, "--"], (self.user, self.network)
+    @property
+    def namespaces(self) -> dict[str, int]:
+        """Both, by kind."""
+        return {"user": self.user, "net": self.network}
+
+    def entering(self) -> list[str]:
+        """What stands before the command line of a child to run it inside."""
+        return entering(self.namespaces)
 
     def close(self) -> None:
         """Let it go; safe to repeat."""

@@ -6,11 +6,11 @@ import os
 from pathlib import Path
 
 from golemnet.exeunit.image_cache import ImageCache
-from golemnet.exeunit.room import keep_within
+from golemnet.exeunit.room import files, keep_within
 from golemnet.exeunit.web import Internet
 
 
-def files_of(folder: Path, sizes: dict[str, int]) -> list[Path]:
+def made(folder: Path, sizes: dict[str, int]) -> list[Path]:
     """Each was last used after the one before."""
     for moment, (name, size) in enumerate(sizes.items()):
         (folder / name).write_bytes(bytes(size))
@@ -23,25 +23,25 @@ def left(folder: Path) -> list[str]:
 
 
 def test_what_was_not_used_for_longest_goes_first(tmp_path: Path) -> None:
-    files = files_of(tmp_path, {"c": 10, "a": 20, "b": 30})
-    keep_within(60, files)
+    paths = made(tmp_path, {"c": 10, "a": 20, "b": 30})
+    keep_within(60, files(paths))
     assert left(tmp_path) == ["a", "b", "c"]
-    keep_within(59, files)
+    keep_within(59, files(paths))
     assert left(tmp_path) == ["a", "b"]
-    keep_within(30, files)
+    keep_within(30, files(paths))
     assert left(tmp_path) == ["b"]
 
 
 def test_the_newest_stays_whatever_its_size(tmp_path: Path) -> None:
-    keep_within(5, files_of(tmp_path, {"a": 1, "b": 30}))
+    keep_within(5, files(made(tmp_path, {"a": 1, "b": 30})))
     assert left(tmp_path) == ["b"]
     keep_within(5, [])
 
 
 def test_what_is_gone_already_is_no_error(tmp_path: Path) -> None:
-    files = files_of(tmp_path, {"a": 10, "b": 10, "c": 10})
-    files[1].unlink()
-    keep_within(10, files)
+    paths = made(tmp_path, {"a": 10, "b": 10, "c": 10})
+    paths[1].unlink()
+    keep_within(10, files(paths))
     assert left(tmp_path) == ["c"]
 
 

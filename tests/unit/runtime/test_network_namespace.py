@@ -73,8 +73,7 @@ async def main():
     network = await NetworkNamespace.make()
     tun = await network.open_tun("eth0", IPv4Interface("10.5.0.1/24"), 9000)
     await ping(tun, IPv4Address("10.5.0.1"), IPv4Address("10.5.0.2"))
-    before, inside = network.entering()
-    process = await asyncio.create_subprocess_exec(*before, "cat", "/proc/net/dev", pass_fds=inside)
+    process = await asyncio.create_subprocess_exec(*network.entering(), "cat", "/proc/net/dev")
     sys.exit(await process.wait())
 
 asyncio.run(main())

@@ -217,9 +217,8 @@ s.settimeout(5)
 s.sendto({asked!r}, ({str(OWN.ip)!r}, 53))
 print(socket.inet_ntoa(s.recv(512)[-4:]))
 """
-    before, passed = inside.entering()
     process = await asyncio.create_subprocess_exec(
-        *before, "python3", "-c", program, pass_fds=passed, stdout=asyncio.subprocess.PIPE
+        *inside.entering(), "python3", "-c", program, stdout=asyncio.subprocess.PIPE
     )
     said, _ = await process.communicate()
     assert said.decode().strip() == str(OWN.ip + 2)
