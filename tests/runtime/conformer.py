@@ -23,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import behaviours  # noqa: F401
 import pyseccomp  # noqa: F401
-from ground import BEHAVIOURS, Behaviour, Ground, Shelf
+from ground import ALONE, BEHAVIOURS, Behaviour, Ground, Shelf
 
 from golemnet.runtime import cage
 from golemnet.runtime.selection import make_driver
@@ -36,8 +36,9 @@ async def conform(driver: str, home: Path, images: Path) -> dict[str, str | None
     """All behaviours in one activity, then its end."""
     shelf = Shelf()
     url = await shelf.start()
-    made = make_driver(driver, f"conformance-{os.getpid()}-{time.time_ns()}", home / "activity")
-    ground = Ground(made, images, shelf, url)
+    name = driver.removesuffix(ALONE)
+    made = make_driver(name, f"conformance-{os.getpid()}-{time.time_ns()}", home / "activity")
+    ground = Ground(made, images, shelf, url, is_alone=driver != name)
     try:
         found = {"it_comes_up": await attempt(lambda ground: ground.begin(), ground)}
         for name, check in BEHAVIOURS.items() if found["it_comes_up"] is None else ():
@@ -84,7 +85,7 @@ def be_nobody(home: Path) -> None:
 
 def main(arguments: Sequence[str]) -> None:
     driver, home, images = arguments[0], Path(arguments[1]), Path(arguments[2])
-    if driver != "bwrap" and os.geteuid() == 0:
+    if not driver.startswith("bwrap") and os.geteuid() == 0:
         cage.enter()
     elif os.geteuid() == 0:
         be_nobody(home)

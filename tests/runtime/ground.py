@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from aiohttp import web
+from msgspec.structs import replace
 
 from golemnet.exeunit.capture import CapturePlan
 from golemnet.exeunit.file_cache import FileCache
@@ -19,6 +20,8 @@ from golemnet.exeunit.web import Internet
 from golemnet.rest.client import Client
 from golemnet.runtime.driver import Driver, Limits
 
+ALONE = "-alone"
+"""A driver with this at the end shares no files of an image among activities."""
 WAIT_S = 150.0  # emulated machines are slow, and what runs out of memory may thrash for a minute first
 MIB = 1 << 20
 LIMITS = Limits(memory_bytes=64 * MIB, storage_bytes=32 * MIB, cpu_cores=1.0, processes=24)
@@ -66,8 +69,11 @@ class Shelf:
 class Ground:
     """An environment by ``driver``, used as an ExeUnit uses it."""
 
-    def __init__(self, driver: Driver, images: Path, shelf: Shelf, url: str) -> None:
+    def __init__(
+        self, driver: Driver, images: Path, shelf: Shelf, url: str, *, is_alone: bool = False
+    ) -> None:
         self.driver = driver
+        self._is_alone = is_alone
         self.shelf = shelf
         self._images = images
         self._url = url
@@ -76,6 +82,8 @@ class Ground:
         """Deploy and start."""
         internet, sha3_224 = Internet(self._url), next(self._images.glob("*.gvmi")).stem
         image = await ImageCache(self._images, internet).get(sha3_224, f"{self._url}/image")
+        if self._is_alone:
+            image = replace(image, unpacked=None)
         volumes = Volumes(await self.driver.deploy(image, LIMITS, {"EXTRA": "more"}))
         self._transfers = Transfers(
             Client(self._url, ""), internet, volumes, FileCache(self._images, "", 0), self.driver.room

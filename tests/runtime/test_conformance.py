@@ -16,7 +16,7 @@ from pathlib import Path
 
 import behaviours  # noqa: F401
 import pytest
-from ground import BEHAVIOURS
+from ground import ALONE, BEHAVIOURS
 
 from golemnet.runtime.commands import SEARCH_PATH
 from golemnet.runtime.errors import NoRuntime
@@ -33,7 +33,9 @@ ALL = ["it_comes_up", *BEHAVIOURS, "it_ends"]
 
 
 def driver(name: str, *, as_root: bool) -> object:
-    absent = pytest.mark.skipif(shutil.which(name, path=SEARCH_PATH) is None, reason=f"{name} is missing")
+    program = name.removesuffix(ALONE)
+    is_absent = shutil.which(program, path=SEARCH_PATH) is None
+    absent = pytest.mark.skipif(is_absent, reason=f"{program} is missing")
     plain = pytest.mark.skipif(as_root and os.geteuid() != 0, reason="containers of this driver need root")
     return pytest.param(name, marks=[absent, plain])
 
@@ -56,6 +58,7 @@ DRIVERS = [
     driver("crun", as_root=True),
     driver("runc", as_root=True),
     driver("bwrap", as_root=False),
+    driver("bwrap-alone", as_root=False),
     machine(),
 ]
 

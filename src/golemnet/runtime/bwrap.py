@@ -179,7 +179,7 @@ class BwrapDriver:
             self._watching.cancel()
         if self._network is not None:
             self._network.close()
-        self._root.close()
+        await self._root.close()
         await asyncio.to_thread(remove_tree, self._folder.path)
         self._folder.release()
 

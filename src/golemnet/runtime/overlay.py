@@ -16,7 +16,6 @@ import os
 import stat
 from collections.abc import Callable
 from contextlib import suppress
-from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -28,6 +27,8 @@ UPPER: Final = "upper"
 WORK: Final = "work"
 # without "volatile" the end of a mount would wait until the whole disk is written
 OPTIONS: Final = f"upperdir={UPPER},workdir={WORK},userxattr,volatile"
+
+_tried: Final[dict[Path, bool]] = {}
 
 log = logging.getLogger(__name__)
 
@@ -67,10 +68,14 @@ class Overlay:
             (self._folder / WORK / WORK).chmod(stat.S_IRWXU)
 
 
-@lru_cache(maxsize=1)
 def works_in(folder: Path) -> bool:
-    """Whether activities in ``folder`` can have overlays: the first time, one is tried; it blocks."""
-    trial = folder / f"overlay-trial-{os.getpid()}"
+    """Whether the activity in ``folder`` can have one: the first beside it that asks tries it; it blocks."""
+    if folder.parent not in _tried:
+        _tried[folder.parent] = _works(folder / "trial")
+    return _tried[folder.parent]
+
+
+def _works(trial: Path) -> bool:
     try:
         (trial / "lower" / "in").mkdir(parents=True)
         Overlay.mount(trial, trial / "lower", _replace).close()

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TypeVar
 
 from golemnet.runtime import unpacked
 from golemnet.runtime.driver import Image
 from golemnet.runtime.errors import RuntimeFailure
 from golemnet.runtime.overlay import ROOT, UPPER, Overlay, works_in
 from golemnet.runtime.removal import remove_link
+
+Done = TypeVar("Done")
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +31,7 @@ class RootFolder:
         self.path = self.written = folder / ROOT
         self._held: unpacked.Unpacked | None = None
         self._overlay: Overlay | None = None
+        self._working: asyncio.Task[object] | None = None
 
     async def make(self, image: Image) -> None:
         """Fill it. Raises RuntimeFailure."""
@@ -39,27 +43,33 @@ class RootFolder:
         """Whether there is an overlay; where the machine has none, nothing is left of the attempt."""
         try:
             # what is there was made for an overlay, by this kernel
-            if not unpacked.is_whole(place) and not await asyncio.to_thread(works_in, self._folder.parent):
+            if not unpacked.is_whole(place) and not await self._in_thread(works_in, self._folder):
                 return False
             self._held = await unpacked.hold(image.path, place)
-            root = self._held.root
-            self._overlay = await asyncio.to_thread(
-                Overlay.mount, self._folder, root, lambda inside: _remove_links(image, inside)
-            )
+            await self._in_thread(self._mount, image, self._held.root)
         except (OSError, RuntimeFailure) as error:
             log.warning("image_not_shared why=%s", error)
-            self.close()
             return False
         self.written = self._folder / UPPER
         return True
+
+    def _mount(self, image: Image, lower: Path) -> None:
+        self._overlay = Overlay.mount(self._folder, lower, lambda root: _remove_links(image, root))
+
+    async def _in_thread(self, do: Callable[..., Done], *arguments: object) -> Done:
+        """Its end is waited for by ``close`` at the latest."""
+        working = self._working = asyncio.create_task(asyncio.to_thread(do, *arguments))
+        return await asyncio.shield(working)
 
     @property
     def namespaces(self) -> Mapping[str, int]:
         """Those in which it is, by kind."""
         return self._overlay.namespaces if self._overlay else {}
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Let go of what is shared; safe to repeat."""
+        if self._working is not None:
+            await asyncio.wait([self._working])
         if self._overlay is not None:
             self._overlay.close()
         if self._held is not None:

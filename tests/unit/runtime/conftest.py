@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-TOOLS = ("sh", "cat", "ls", "sleep", "dd", "true", "id", "ln", "touch", "unshare", "mount", "hostname")
+TOOLS = ("sh", "cat", "ls", "sleep", "dd", "true", "id", "ln", "touch", "rm", "mkdir", "unshare", "mount")
+TOOLS += ("hostname",)
 TIMEOUT_S = 40
 
 PRELUDE = """
