@@ -17,6 +17,8 @@ from golemnet.rest.exeunit import (
     FromUnit,
     Hello,
     Stop,
+    Suspend,
+    ToUnit,
     decode_to_unit,
     encode_frame,
 )
@@ -39,6 +41,10 @@ class Receiver(Protocol):
 
     def submit(self, batch: ExecBatch) -> None:
         """Take a batch; one that is known is ignored."""
+        ...
+
+    def suspend(self, is_on: bool) -> None:
+        """Stop what runs, or let it go on."""
         ...
 
     def stop(self, reason: str) -> None:
@@ -127,11 +133,14 @@ class Link:
             except msgspec.DecodeError as error:
                 log.warning("frame_not_understood error=%r", str(error))
 
-    def _take(self, frame: ExecBatch | Stop) -> None:
-        if isinstance(frame, Stop):
-            self._receiver.stop(frame.reason or "The activity was destroyed.")
-        else:
-            self._receiver.submit(frame)
+    def _take(self, frame: ToUnit) -> None:
+        match frame:
+            case Stop():
+                self._receiver.stop(frame.reason or "The activity was destroyed.")
+            case Suspend():
+                self._receiver.suspend(frame.is_on)
+            case ExecBatch():
+                self._receiver.submit(frame)
 
 
 async def _send(socket: aiohttp.ClientWebSocketResponse, frame: FromUnit) -> None:

@@ -13,6 +13,7 @@ from golemnet.exeunit.environment import Environment
 from golemnet.exeunit.journal import Journal
 from golemnet.exeunit.link import Link
 from golemnet.exeunit.states import State
+from golemnet.exeunit.stillness import Stillness
 from golemnet.exeunit.usage import Meter
 from golemnet.rest.exeunit import ExecBatch, Hello, StateChanged, Usage
 from golemnet.runtime.driver import Driver
@@ -55,6 +56,7 @@ class ExeUnit:
         self._journal = Journal()
         self._batches = Batches(environment, self._journal.put, self._tell_state, clock)
         self._link = Link(url, app_key, self._journal, self, time.monotonic)
+        self._stillness = Stillness()
         self._stopping = asyncio.Event()
         self._reason = "The script ended the activity."
 
@@ -66,9 +68,19 @@ class ExeUnit:
         """Take a batch; one that is known is ignored."""
         self._batches.submit(batch)
 
+    def suspend(self, is_on: bool) -> None:
+        """Stop what runs, or let it go on."""
+        if not is_on:
+            self._stillness.end()
+        elif not self._stopping.is_set():
+            self._stillness.begin()
+        log.info("activity_suspended activity_id=%s is_on=%s", self._activity_id, is_on)
+
     def stop(self, reason: str) -> None:
         """Kill what runs and end. ``run`` returns when everything is removed and told."""
         if not self._stopping.is_set():
+            # what stands for a command here has to see its end
+            self._stillness.end()
             self._reason = reason
             self._stopping.set()
 
@@ -109,7 +121,9 @@ class ExeUnit:
             await self._clock.sleep(USAGE_INTERVAL_S)
 
     async def _measure(self) -> None:
-        self._meter.update(await self._driver.usage())
+        # what is still uses nothing more, and a machine that is still does not answer
+        if not self._stillness.is_on:
+            self._meter.update(await self._driver.usage())
         self._journal.put(Usage(self._meter.counters(), self._clock.now()))
 
     async def _remove(self) -> None:

@@ -95,6 +95,10 @@ class ActivityClient:
             timeout_s=timeout_s + POLL_MARGIN_S,
         )
 
+    async def suspend_activity(self, activity_id: str, *, is_on: bool = True) -> None:
+        """Stop what runs, which keeps memory and files and uses no processor, or let it go on."""
+        await self._transport.call("PUT", f"{_activity(activity_id)}/suspended", is_on)
+
     async def get_running_command(self, activity_id: str) -> list[ExeScriptCommandState]:
         """The commands that run now."""
         return await self._transport.get(f"{_activity(activity_id)}/command", list[ExeScriptCommandState])

@@ -30,6 +30,12 @@ class Stop(msgspec.Struct, tag="stop", frozen=True):
     reason: str = ""
 
 
+class Suspend(msgspec.Struct, tag="suspend", frozen=True):
+    """Daemon to unit: stop what runs until it is told to go on, or let it go on."""
+
+    is_on: bool
+
+
 class Hello(msgspec.Struct, tag="hello", frozen=True):
     """Unit to daemon, first frame of each connection: its state and the batches that it knows."""
 
@@ -69,7 +75,7 @@ class Result(msgspec.Struct, tag="result", frozen=True):
     result: ExeScriptCommandResult
 
 
-ToUnit = ExecBatch | Stop
+ToUnit = ExecBatch | Stop | Suspend
 FromUnit = Hello | StateChanged | Usage | Event | Result
 
 

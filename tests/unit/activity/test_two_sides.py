@@ -20,8 +20,18 @@ from golemnet.database.outbox import Outbox
 from golemnet.model.keys import NodeKey
 from golemnet.net.memory import MemoryNetwork
 from golemnet.rest.activity import ExeScriptCommandResult
-from golemnet.rest.errors import ApiError, BadRequest, Forbidden, Gone, NotFound, RequestTimeout
-from golemnet.rest.exeunit import Event, ExecBatch, Hello, Result, StateChanged, Stop, ToUnit, Usage
+from golemnet.rest.errors import ApiError, BadRequest, Conflict, Forbidden, Gone, NotFound, RequestTimeout
+from golemnet.rest.exeunit import (
+    Event,
+    ExecBatch,
+    Hello,
+    Result,
+    StateChanged,
+    Stop,
+    Suspend,
+    ToUnit,
+    Usage,
+)
 
 SCRIPT = json.dumps([{"deploy": {}}, {"start": {}}, {"run": {"entry_point": "/bin/true", "args": []}}])
 
@@ -203,6 +213,21 @@ async def test_usage_and_running_command_are_told(pair: Pair):
     assert (usage.counters, usage.at) == ([1.5, 2.5], at)
     [running] = await pair.requestor.activities.commands(activity_id)
     assert (running.batch_id, running.command) == (batch_id, "start")
+
+
+async def test_what_runs_is_suspended_and_goes_on(pair: Pair):
+    activity_id, unit = await pair.start()
+    for is_on in (True, False):
+        await pair.requestor.activities.suspend(activity_id, is_on)
+        assert await unit.next() == Suspend(is_on)
+    await pair.provider.activities.detach(activity_id, unit.link)
+    with pytest.raises(Conflict, match="not connected"):
+        await pair.requestor.activities.suspend(activity_id, True)
+    await unit.connect()
+    await unit.say(StateChanged("Terminated", "gone"))
+    with pytest.raises(Gone, match="ended"):
+        await pair.requestor.activities.suspend(activity_id, True)
+    assert unit.frames.empty()
 
 
 async def test_an_exeunit_that_disappears_ends_the_activity_and_wakes_the_poll(

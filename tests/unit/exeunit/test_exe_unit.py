@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import io
+import json
 import os
 import signal
 import subprocess
@@ -13,10 +14,11 @@ from collections.abc import Callable
 from ipaddress import IPv4Address
 from pathlib import Path
 
+import psutil
 import pytest
 
 from golemnet.model.packets import addresses_of
-from golemnet.rest.exeunit import ExecBatch, Hello, StateChanged, Stop
+from golemnet.rest.exeunit import ExecBatch, Hello, StateChanged, Stop, Suspend
 from golemnet.runtime.cgroups import groups_of
 from golemnet.runtime.clean_up import clean_up
 from golemnet.runtime.ping import echo_request
@@ -30,6 +32,7 @@ CONTAINER = "golem-0123456789abcdef0123456789abcdef"
 NODE = "0x" + "ab" * 20
 OUT = f"gftp://{NODE}/out"
 DEPLOY = ({"deploy": {}}, {"start": {}})
+LOOPS = f": {os.getpid()}; while :; do :; done & while :; do :; done"
 CAPTURE = {"stdout": {"stream": {}}, "stderr": {"stream": {}}}
 
 
@@ -218,6 +221,33 @@ async def test_stopping_kills_what_runs_and_tells_the_result(daemon, unit, how):
     assert result.result == "Error"
     assert daemon.states[-1] == "Terminated"
     assert not unit.work_dir.exists()
+
+
+def loops() -> list[str]:
+    """What the kernel says of each process of a payload that never rests: running, or stopped."""
+    found = [each.info for each in psutil.process_iter(["cmdline", "status"])]
+    return [each["status"] for each in found if each["cmdline"] == ["/bin/sh", "-c", LOOPS]]
+
+
+async def test_what_is_suspended_uses_no_processor_until_it_goes_on(daemon, unit):
+    await daemon.run("one", *DEPLOY)
+    await daemon.send(ExecBatch("two", json.dumps([shell(LOOPS)])))
+    await eventually(lambda: loops() == ["running"] * 2)
+    await daemon.send(Suspend(True))
+    await eventually(lambda: loops() == ["stopped"] * 2)
+    known = len(daemon.usages)
+    await daemon.wait_for(lambda frame: len(daemon.usages) > known + 2)
+    (cpu_s, seconds), later = daemon.usages[known + 1 :][:2]
+    assert later[0] == cpu_s
+    assert later[1] > seconds, "time is still counted"
+    await daemon.send(Suspend(False))
+    await eventually(lambda: loops() == ["running"] * 2)
+    await daemon.send(Suspend(True))
+    await daemon.send(Stop("enough"))
+    assert await unit.end() == 0
+    (result,) = await daemon.results("two")
+    assert result.result == "Error"
+    assert traces(unit.work_dir) == []
 
 
 async def test_a_killed_unit_leaves_nothing_that_runs(daemon, unit):

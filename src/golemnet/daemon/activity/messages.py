@@ -21,6 +21,7 @@ STATE = "activity.state"
 USAGE = "activity.usage"
 COMMANDS = "activity.commands"
 DESTROY = "activity.destroy"
+SUSPEND = "activity.suspend"
 EVENTS = "activity.events"
 
 MAX_SCRIPT_BYTES = 1024 * 1024
@@ -67,6 +68,13 @@ class About(msgspec.Struct, frozen=True):
     """Tell the state, usage or commands of an activity, or destroy it."""
 
     activity_id: str
+
+
+class Suspend(msgspec.Struct, frozen=True):
+    """Stop what runs in an activity, or let it go on; the answer is empty."""
+
+    activity_id: str
+    is_on: bool
 
 
 class StateView(msgspec.Struct, frozen=True):

@@ -20,6 +20,7 @@ from golemnet.daemon.activity.messages import (
     StreamDecoder,
     StreamedEvent,
     StreamRequest,
+    Suspend,
     UsageView,
 )
 from golemnet.daemon.activity.provider import DESTROY_GRACE_S, ProviderSide
@@ -72,6 +73,10 @@ class ProviderPeer:
     async def commands(self, node: NodeId, activity_id: str) -> list[CommandView]:
         """Ask for the running commands."""
         return await self._call(node, messages.COMMANDS, About(activity_id), list[CommandView])
+
+    async def suspend(self, node: NodeId, wanted: Suspend) -> None:
+        """Stop what runs, or let it go on."""
+        await self._call(node, messages.SUSPEND, wanted, dict)
 
     async def destroy(self, node: NodeId, activity_id: str) -> None:
         """End the activity; returns when it has ended."""
@@ -131,6 +136,10 @@ def serve(network: Network, provider: ProviderSide, batches: Batches) -> None:
         await provider.destroy(caller, about.activity_id)
         return {}
 
+    async def suspend(caller: NodeId, wanted: Suspend) -> dict[str, str]:
+        await provider.suspend(caller, wanted)
+        return {}
+
     async def events(caller: NodeId, header: bytes, stream: Stream) -> None:
         wanted = messages.decode(header, StreamRequest)
         activity = await provider.of(caller, wanted.activity_id)
@@ -145,6 +154,7 @@ def serve(network: Network, provider: ProviderSide, batches: Batches) -> None:
     network.handle(messages.USAGE, _handler(About, usage))
     network.handle(messages.COMMANDS, _handler(About, commands))
     network.handle(messages.DESTROY, _handler(About, destroy))
+    network.handle(messages.SUSPEND, _handler(Suspend, suspend))
     network.handle_stream(messages.EVENTS, events)
 
 

@@ -13,14 +13,15 @@ from golemnet.daemon.activity.agreements import Agreements, approved
 from golemnet.daemon.activity.batches import Batches
 from golemnet.daemon.activity.known import KnownActivities
 from golemnet.daemon.activity.messages import Create, StateView
+from golemnet.daemon.activity.messages import Suspend as SuspendWanted
 from golemnet.daemon.activity.states import Event, State, event_of, step
 from golemnet.daemon.activity.store import Activity, ActivityEvent, Side
 from golemnet.daemon.activity.units import Units
 from golemnet.daemon.events import Signal
 from golemnet.database.database import Database, after_commit
 from golemnet.model.node_id import NodeId
-from golemnet.rest.errors import BadRequest, Forbidden, NotFound, RequestTimeout
-from golemnet.rest.exeunit import Stop, Usage
+from golemnet.rest.errors import BadRequest, Conflict, Forbidden, Gone, NotFound, RequestTimeout
+from golemnet.rest.exeunit import Stop, Suspend, Usage
 from golemnet.rest.wire import encode
 
 CREATED = "CreateActivity"
@@ -114,6 +115,20 @@ class ProviderSide:
         ended = await self._changed.poll(activity_id, lambda: self._ended(activity_id), DESTROY_GRACE_S)
         if not ended:
             await self.end(activity_id, "Destroyed by the requestor; its ExeUnit did not stop in time.")
+
+    async def suspend(self, caller: NodeId, wanted: SuspendWanted) -> None:
+        """Have the ExeUnit stop what runs, or let it go on.
+
+        Raises:
+            Gone: the activity has ended.
+            Conflict: its ExeUnit is not connected now.
+        """
+        activity = await self.of(caller, wanted.activity_id)
+        if activity.state is State.TERMINATED:
+            raise Gone("The activity has ended.", why=activity.reason or "", activity_id=activity.activity_id)
+        if not self._units.is_connected(activity.activity_id):
+            raise Conflict("The activity's ExeUnit is not connected.", activity_id=activity.activity_id)
+        await self._units.send(activity.activity_id, Suspend(wanted.is_on))
 
     async def _ask_to_end(self, activity: Activity) -> None:
         def mark(connection: Connection) -> None:

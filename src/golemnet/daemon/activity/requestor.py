@@ -17,6 +17,7 @@ from golemnet.daemon.activity.messages import (
     CommandView,
     Create,
     StateView,
+    Suspend,
     UsageView,
 )
 from golemnet.daemon.activity.peers import ProviderPeer
@@ -117,6 +118,12 @@ class RequestorSide:
         if not _is_live(activity):
             return []
         return await self._peer.commands(_provider(activity), activity.activity_id)
+
+    async def suspend(self, activity: Activity, is_on: bool) -> None:
+        """Stop what runs there, or let it go on. Raises ``Gone`` if it has ended."""
+        if not _is_live(activity):
+            raise Gone("The activity has ended.", why=activity.reason or "", activity_id=activity.activity_id)
+        await self._peer.suspend(_provider(activity), Suspend(activity.activity_id, is_on))
 
     async def destroy(self, activity: Activity, timeout_s: float) -> None:
         """End the activity here at once and at the provider for certain.

@@ -108,6 +108,10 @@ class Activities:
         """End an activity."""
         await self.requestor.destroy(await self.requestor.get(activity_id), timeout_s)
 
+    async def suspend(self, activity_id: str, is_on: bool) -> None:
+        """Stop what runs in an activity, which keeps memory and files, or let it go on."""
+        await self.requestor.suspend(await self.requestor.get(activity_id), is_on)
+
     async def commands(self, activity_id: str) -> list[CommandView]:
         """The commands that run now."""
         activity = await self._either(activity_id)

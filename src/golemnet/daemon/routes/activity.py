@@ -60,6 +60,7 @@ def routes(activities: Activities) -> list[web.RouteDef]:
         web.delete(f"{PREFIX}/activity/{{id}}", handlers.destroy_activity),
         web.get(f"{PREFIX}/activity/{{id}}/state", handlers.get_activity_state),
         web.put(f"{PREFIX}/activity/{{id}}/state", handlers.set_activity_state),
+        web.put(f"{PREFIX}/activity/{{id}}/suspended", handlers.suspend_activity),
         web.get(f"{PREFIX}/activity/{{id}}/usage", handlers.get_activity_usage),
         web.get(f"{PREFIX}/activity/{{id}}/command", handlers.get_running_command),
         web.get(f"{PREFIX}/activity/{{id}}/agreement", handlers.get_activity_agreement),
@@ -105,6 +106,11 @@ class _Handlers:
 
     async def destroy_activity(self, request: web.Request) -> web.Response:
         await self._activities.destroy(_id(request), timeout_of(request))
+        return answer()
+
+    async def suspend_activity(self, request: web.Request) -> web.Response:
+        """Ours: other daemons do not have it."""
+        await self._activities.suspend(_id(request), await body_of(request, bool))
         return answer()
 
     async def get_activity_state(self, request: web.Request) -> web.Response:
