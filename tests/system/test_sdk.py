@@ -42,6 +42,7 @@ SQUARES = Path(__file__).parent / "scripts" / "squares.py"
 GOLEM = Path(sys.executable).parent / "golem"
 PROVIDERS, SUBNET = 3, "sdk-test"
 STEP_S = 60.0
+STEPS_OF_A_SERVICE = ("running", "scaled", "went on", "resumed", "failed", "echoed", "ended", "began anew")
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -151,14 +152,18 @@ async def test_a_service_that_is_lost_scaled_and_left(net: DemoNetwork, ledger: 
     async with running_script(tmp_path, SERVING, environment=net.environment) as running:
         await running.until(r"^running 2", STEP_S)
         (await busy_workplace(net, "busybox", STEP_S, math.inf)).exe_unit.kill()
-        await running.until(r"^echoed", STEP_S)
-        (await busy_workplace(net, "python3", STEP_S, math.inf)).exe_unit.kill()
+        await running.until(r"^suspended", STEP_S)
+        assert (await busy_workplace(net, "busybox", STEP_S, math.inf)).command.status() == "stopped"
+        running.signal(signal.SIGUSR1)
+        for step in ("echoed", "suspended again"):
+            await running.until(f"^{step}", STEP_S)
+            (await busy_workplace(net, "python3", STEP_S, math.inf)).exe_unit.kill()
         assert await running.finish(STEP_S) == 0, running.output
-    told = re.findall(r"^(?:running|scaled|resumed|failed|echoed|ended) .*", running.output, re.MULTILINE)
-    assert told[:4] == ["running 2", "scaled 3 3", "scaled 1 1", "resumed 1 1"], running.output
-    assert re.fullmatch("failed .*exit code 3.* why", told[4]), running.output
-    assert told[5:] == [r"echoed HELLO b'\x00\x01' 4001", "ended CLOSED"], running.output
-    assert len(re.findall("is ready after", running.output)) == 5, "two, a new one, a third, and sockets"
+    told = re.findall(f"^(?:{'|'.join(STEPS_OF_A_SERVICE)}) .*", running.output, re.MULTILINE)
+    assert told[:5] == ["running 2", "scaled 3 3", "scaled 1 1", "went on True True", "resumed 1 1"], told
+    assert re.fullmatch("failed .*exit code 3.* why", told[5]), running.output
+    assert told[6:] == [r"echoed HELLO b'\x00\x01' 4001", "ended CLOSED", "began anew [True]"], told
+    assert len(re.findall("is ready after", running.output)) == 4 + 3, "a new one for each that was killed"
     await ledger.check()
 
 

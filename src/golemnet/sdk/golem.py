@@ -32,6 +32,7 @@ from golemnet.sdk.strategies import BestValue
 
 if TYPE_CHECKING:
     from golemnet.sdk.services import Desk, Service
+    from golemnet.sdk.shelf import Shelf
 
 OFFERS_S = 3.0
 QUIET_S = 0.5
@@ -100,6 +101,7 @@ class Golem(Caller):
             deposit=deposit,
         )
         self._services: list[Service] = []
+        self._shelf: Shelf | None = None
         self._is_open = False
 
     async def __aenter__(self) -> Self:
@@ -124,6 +126,8 @@ class Golem(Caller):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await asyncio.gather(*(service.close(error) for service in self._services))
+        if self._shelf is not None:
+            await self._shelf.close(error)
         await self._pools.close()
         try:
             await self._buyer.__aexit__(kind, error, trace)
@@ -173,7 +177,8 @@ class Golem(Caller):
         """
         from golemnet.requestor.published.configuration import ApiConfig
         from golemnet.sdk.instances import Plan
-        from golemnet.sdk.services import Desk, Service  # not many programs need all that
+        from golemnet.sdk.services import Desk, Service
+        from golemnet.sdk.shelf import Shelf  # not many programs need all that
 
         wanted = (len(resume) or 1) if instances is None else instances
         checked(wanted, wanted >= 0, "instances is a number of machines: 0 or more")
@@ -196,7 +201,8 @@ class Golem(Caller):
             )
             return Desk(self._buyer, ApiConfig(), found, self._history.hear), plan
 
-        service = Service(desk, wanted, listen, resume)
+        self._shelf = self._shelf or Shelf()
+        service = Service(desk, wanted, listen, resume, self._shelf)
         self._services.append(service)
         return service
 
@@ -225,11 +231,7 @@ class Golem(Caller):
     # -- inside --------------------------------------------------------------------------------------------
 
     def _start(self, pool: Pool, call: Call, options: RunOptions) -> asyncio.Future[Outcome]:
-        key = self._history.key(call)
-        if key is None:
-            return self._ask(pool, call, options)
-        once = self._history.once(key, call, lambda: self._ask(pool, call, options))
-        return asyncio.ensure_future(once)
+        return self._history.once(call, lambda: self._ask(pool, call, options))
 
     def _hear(self, event: Event) -> None:
         self._history.hear(event)

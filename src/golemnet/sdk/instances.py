@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import shlex
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
@@ -19,6 +20,7 @@ from golemnet.requestor.published.service import NO_EXCEPTION, Handler, Service,
 from golemnet.requestor.published.service_state import ServiceState
 from golemnet.requestor.published.socket_proxy import ProxyServer, SocketProxy, app_key_of
 from golemnet.rest.client import Client
+from golemnet.rest.errors import ApiError
 from golemnet.sdk.errors import Unhealthy
 from golemnet.sdk.health import Check, is_well
 from golemnet.sdk.options import Restart
@@ -28,9 +30,13 @@ FOLDER = "/golem/work"
 # Each instance is alone in its network, so that two of them can be at one provider.
 RANGE = "192.168.0.0/24"
 CHECK_S, FIRST_CHECK_S = 2.0, 0.2
+ASK_S = 5.0
+TERMINATED = "Terminated"
 MISSES = 3
 MAX_SHOWN = 60
 _SCRIPT = f'cd {FOLDER} && exec "$@"'
+
+log = logging.getLogger(__name__)
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,6 +74,23 @@ class Left(msgspec.Struct, frozen=True):
     instance: dict[str, Any]
     network: dict[str, Any] | None
 
+    @property
+    def activity_id(self) -> str:
+        """Its activity."""
+        return str(self.instance["activity_id"])
+
+    async def wake(self, client: Client) -> bool:
+        """Let it go on; whether it is there still."""
+        try:
+            state = await client.activity.get_state(self.activity_id, timeout_s=ASK_S)
+        except ApiError:
+            return False
+        if state.current == TERMINATED:
+            return False
+        with suppress(ApiError):  # other daemons stop nothing, and have nothing to let go on
+            await client.activity.suspend_activity(self.activity_id, is_on=False)
+        return True
+
 
 class Instance(Service):
     """A command at a provider, and a port of this machine that leads to it."""
@@ -81,7 +104,10 @@ class Instance(Service):
         self._command: Awaitable[Any] | None = None
         self._own_network: Network | None = None
         self._server = ProxyServer(SocketProxy(()), self, plan.port or 0, HOST, 0)
+        self._awake = asyncio.Event()
+        self._awake.set()
         self.is_wanted = True
+        self.is_lost = False
         self.started = 0.0
 
     # -- for users -----------------------------------------------------------------------------------------
@@ -90,6 +116,11 @@ class Instance(Service):
     def is_ready(self) -> bool:
         """Whether it runs, and is well as far as is known."""
         return self.state is ServiceState.running
+
+    @property
+    def activity_id(self) -> str | None:
+        """Where it runs; None while it has no provider."""
+        return None if self._ctx is None else self._ctx._activity.id
 
     @property
     def address(self) -> tuple[str, int]:
@@ -146,7 +177,7 @@ class Instance(Service):
         """Whether it is started again; what was never well is given up after some attempts."""
         has_failed = self.exc_info != NO_EXCEPTION
         is_hopeless = not self.service_instance.started_successfully and self._starts > self._plan.retries
-        if not self.is_wanted or is_hopeless:
+        if not self.is_wanted or is_hopeless or not self._awake.is_set():
             return False
         return self._plan.restart == "always" or (self._plan.restart == "on-failure" and has_failed)
 
@@ -175,12 +206,14 @@ class Instance(Service):
 
     async def _stay_well(self) -> None:
         check, missed = self._plan.healthy, 0
+        if self.is_lost:
+            raise Unhealthy("It was lost while it was suspended.")
         if check is None:
             await asyncio.Event().wait()
             return
         while missed < MISSES:
             await asyncio.sleep(CHECK_S)
-            missed = 0 if await is_well(check, self) else missed + 1
+            missed = 0 if await is_well(check, self) or not self._awake.is_set() else missed + 1
         raise Unhealthy(f"It was not healthy {missed} times.")
 
     # -- its network ---------------------------------------------------------------------------------------
@@ -193,6 +226,19 @@ class Instance(Service):
     async def drain(self, timeout_s: float) -> None:
         """Take no connections any more, and let those that are open come to their end for so long."""
         await self._server.drain(timeout_s)
+
+    def rest(self) -> None:
+        """Be suspended from now on: it is not asked how it is, and if it ends it is not started again."""
+        self._awake.clear()
+
+    async def stop_still(self) -> None:
+        """Stop its processes until it is resumed. Where nobody can do that they go on meanwhile."""
+        if self.activity_id is None:
+            return
+        try:
+            await self._plan.client.activity.suspend_activity(self.activity_id)
+        except ApiError as error:
+            log.info("an instance goes on while it is suspended: %s", error)
 
     async def release(self) -> None:
         """Remove its network."""

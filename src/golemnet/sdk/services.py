@@ -26,6 +26,7 @@ from golemnet.sdk.errors import ServiceFailed
 from golemnet.sdk.front import DRAIN_S, Front
 from golemnet.sdk.images import FoundImage
 from golemnet.sdk.instances import Instance, Left, Plan, serialized
+from golemnet.sdk.shelf import Shelf
 
 # The buyer ends everything in time and says why: the cluster must not come first.
 AFTER_THE_BUYER = timedelta(minutes=1)
@@ -79,6 +80,7 @@ class Service:
         instances: how many.
         listen: the port of this machine for ``url``; any that is free if it is 0.
         resume: what ``suspend`` has returned.
+        shelf: keeps what is suspended.
     """
 
     def __init__(
@@ -87,10 +89,12 @@ class Service:
         instances: int,
         listen: int,
         resume: Sequence[dict[str, Any]],
+        shelf: Shelf,
     ) -> None:
         self._open_desk = desk
         self._first = instances
         self._left = [msgspec.convert(each, Left) for each in resume]
+        self._shelf = shelf
         self._front = Front(lambda: self.instances, listen)
         self._changed = asyncio.Event()
         self._releasing: set[asyncio.Task[None]] = set()
@@ -102,7 +106,7 @@ class Service:
         try:
             if self._plan.port is not None:
                 await self._front.run()
-            self._find_again(self._cluster)
+            await self._find_again(self._cluster)
             await self.scale(self._first)
         except BaseException:
             await self.close()
@@ -169,16 +173,22 @@ class Service:
         await self._until(lambda: all(_is_over(each) for each in self.instances))
 
     async def suspend(self) -> list[dict[str, Any]]:
-        """Leave the instances alone, and end here; what is returned is for ``Golem.service(resume=...)``.
+        """Stop the processes of all instances, which keep memory and files, and end here.
 
-        It is plain data, for JSON. A provider ends within minutes what nobody answers its debit notes for.
+        What is returned, plain data for JSON, is for ``Golem.service(resume=...)``. This Golem goes on to pay
+        for them, for time but not for processors, as long as it is open. After it, a provider ends within
+        three minutes what nobody resumes.
         """
-        left = [msgspec.to_builtins(each.left()) for each in self.instances if each.is_ready]
         cluster, self._cluster = self._running(), None
+        for instance in cluster.instances:
+            instance.rest()
         await asyncio.gather(self._front.drain(), *(each.drain(DRAIN_S) for each in cluster.instances))
-        cluster.suspend()
-        await cluster.__aexit__(None, None, None)
-        return left
+        kept = [each for each in cluster.instances if each.is_wanted and each.is_ready]
+        for other in set(cluster.instances) - set(kept):
+            cluster.stop_instance(other)
+        await asyncio.gather(*(each.stop_still() for each in kept))
+        self._shelf.put(cluster)
+        return [msgspec.to_builtins(each.left()) for each in kept]
 
     async def drain(self) -> None:
         """Take no requests any more, and let those that are open come to their end, for ten seconds."""
@@ -209,10 +219,15 @@ class Service:
             )
         return self._cluster
 
-    def _find_again(self, cluster: Cluster[Instance]) -> None:
-        cluster.resume_instances([serialized(each, self._plan) for each in self._left])
-        for instance, left in zip(cluster.instances, self._left, strict=True):
+    async def _find_again(self, cluster: Cluster[Instance]) -> None:
+        """Go on with what was left, and tell of what is lost; others are started in its place."""
+        ended = await self._shelf.take(self._left)
+        there = [each for each in self._left if each.activity_id not in ended]
+        woken = await asyncio.gather(*(each.wake(self._desk.buyer.client) for each in there))
+        cluster.resume_instances([serialized(each, self._plan) for each in there])
+        for instance, left, is_there in zip(cluster.instances, there, woken, strict=True):
             instance.find(left)
+            instance.is_wanted, instance.is_lost = is_there, not is_there
 
     async def _dismiss(self, instance: Instance) -> None:
         instance.is_wanted = False

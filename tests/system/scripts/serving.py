@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import signal
+import time
 from pathlib import Path
 
 import aiohttp
@@ -14,6 +16,7 @@ from golemnet.sdk.errors import ServiceFailed
 COMMAND = "cat /proc/sys/kernel/random/uuid > index.html; exec busybox httpd -f -p 8000"
 HTTPD = {"image": "small", "port": 8000, "healthy": http("/index.html")}
 SOCKETS = Path(__file__).parent / "websocket_server.py"
+SOON_S = 10.0
 say = printer(print)
 
 
@@ -29,7 +32,8 @@ async def visits(service, count: int) -> int:
 
 
 async def first():
-    failed = asyncio.Event()
+    failed, seen = asyncio.Event(), asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, seen.set)
 
     def hear(event):
         if isinstance(event, InstanceFailed):
@@ -46,7 +50,16 @@ async def first():
         print("scaled", len(service.urls), await visits(service, 9), flush=True)
         await service.scale(1)
         print("scaled", len(service.urls), await visits(service, 3), flush=True)
-        return await service.suspend()
+        async with aiohttp.ClientSession() as session:
+            before = await visit(session, service.url)
+            left = await service.suspend()
+            print("suspended", flush=True)
+            await seen.wait()  # by the test
+            began = time.monotonic()
+            async with golem.service(COMMAND, resume=left, **HTTPD) as again:
+                same, seconds = await visit(session, again.url) == before, time.monotonic() - began
+                print("went on", same, seconds < SOON_S, flush=True)
+                return await again.suspend()
 
 
 async def second(left):
@@ -62,9 +75,17 @@ async def second(left):
 async def third():
     """WebSockets by the address of the service."""
     serve = ["python3", SOCKETS.name]
+    server = {"image": "python", "port": 8000, "files": [SOCKETS]}
+    lost = asyncio.Event()
+
+    def hear(event):
+        if isinstance(event, InstanceFailed):
+            lost.set()
+        say(event)
+
     async with (
-        Golem(1.0, event_consumer=say) as golem,
-        golem.service(serve, image="python", port=8000, files=[SOCKETS], restart="never") as service,
+        Golem(1.0, event_consumer=hear) as golem,
+        golem.service(serve, **server) as service,
         aiohttp.ClientSession() as session,
         session.ws_connect(service.url) as socket,
     ):
@@ -76,6 +97,14 @@ async def third():
             print("echoed", *heard, other.close_code, flush=True)
         last = await socket.receive()  # the test kills it
         print("ended", last.type.name, flush=True)
+        await lost.wait()
+        await service.scale(1)
+        lost.clear()
+        left = await service.suspend()
+        print("suspended again", flush=True)
+        await lost.wait()  # the test kills that one, too
+        async with golem.service(serve, resume=left, **server) as anew:
+            print("began anew", [each.is_ready for each in anew.instances], flush=True)
 
 
 async def main():
