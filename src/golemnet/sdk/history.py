@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import suppress
 from decimal import Decimal
 from pathlib import Path
@@ -60,37 +61,46 @@ class History:
         if self._journal is not None:
             self._journal.reserved(allocation_id)
 
+    def note(self, event: Event) -> None:
+        """Keep what a successor has to know if this process is killed."""
+        if self._journal is not None:
+            self._journal.hear(event)
+
     def hear(self, event: Event) -> None:
         """Something has happened."""
         if isinstance(event, TaskRetried) and event.problem != STOPPED:
             self.book.note_failure(event.provider_id, event.provider_name)
         if isinstance(event, ProviderDisagreed):
             self.book.note_dispute(event.provider_id, event.provider_name)
-        if self._journal is not None:
-            self._journal.hear(event)
+        self.note(event)
         if self._page is not None:
             self._timeline.hear(event)
         self._consume(event)
 
-    def key(self, call: Call) -> str | None:
-        """What the call is known by in the journal, if there is one."""
-        return None if self._journal is None else self._journal.key(call)
-
-    async def once(self, key: str, call: Call, ask: Callable[[], Awaitable[Outcome]]) -> Outcome:
+    def once(self, call: Call, ask: Callable[[], asyncio.Future[Outcome]]) -> asyncio.Future[Outcome]:
         """What the call came to before the run was killed, else what it comes to now."""
-        assert self._journal is not None
-        if (known := self._journal.recall(key, call)) is not None:
+        key = None if self._journal is None else self._journal.key(call)
+        if self._journal is None or key is None:
+            return ask()
+        return asyncio.ensure_future(self._once(self._journal, key, call, ask))
+
+    async def _once(
+        self, journal: Journal, key: str, call: Call, ask: Callable[[], asyncio.Future[Outcome]]
+    ) -> Outcome:
+        if (known := journal.recall(key, call)) is not None:
             self.hear(TaskRecalled(data=repr(call)))
             return known
         outcome = await ask()
         if outcome.error is None:
-            self._journal.note(key, outcome)
+            journal.note(key, outcome)
         return outcome
 
     def close(self, report: CostReport, budget: Decimal, *, has_ended: bool) -> None:
         """Keep what there is to keep; a place that cannot be written to is no reason to fail now."""
-        with suppress(OSError):
-            learn(self.book.seen())
+        seen = self.book.seen()
+        if seen:
+            with suppress(OSError):
+                learn(seen)
         if self._page is not None:
             self._write(self._page, report, budget)
         if self._journal is None:

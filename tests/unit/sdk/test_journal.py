@@ -1,14 +1,19 @@
 """Runs that are killed and go on: what was done is not done again, and nothing else is taken for it."""
 
 import asyncio
+import os
 import re
 import subprocess
 import sys
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from types import SimpleNamespace
 
+import psutil
 import pytest
+from yapapi_shop import golem_at
 
+import yapapi
 from golemnet.errors import GolemError
 from golemnet.requestor.events import TaskRecalled
 from golemnet.sdk.identity import function_identity
@@ -16,6 +21,7 @@ from golemnet.sdk.journal import Journal
 from golemnet.sdk.runs import command_of, runs
 
 SCALE = 3
+SCRIPT = Path(__file__).parent / "yapapi_shop.py"
 
 
 def helper(x):
@@ -213,3 +219,74 @@ async def test_a_successor_ends_what_was_left_and_pays_for_it(shop):
     assert left is not None
     assert (left.allocations, list(left.agreements), left.spent) == (["old"], ["b"], Decimal("0.25"))
     assert left.since <= left.stopped <= datetime.now(UTC)
+
+
+def start_script(folder: Path, monkeypatch: pytest.MonkeyPatch) -> subprocess.Popen[str]:
+    """A script for yapapi, at containers in a folder of its own, but with journals where the others are."""
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([*sys.path[:2], os.environ.get("PYTHONPATH", "")]))
+    monkeypatch.setenv("YAGNA_APPKEY", "key")
+    folder.mkdir()
+    (folder / "known").symlink_to(folder.parent / "known", target_is_directory=True)
+    arguments = [sys.executable, str(SCRIPT), str(folder), "squares"]
+    return subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True)
+
+
+def kill_leftovers(folder: Path) -> None:
+    """What the containers of a killed script have left running."""
+    for process in psutil.process_iter(["cmdline"]):
+        if any(str(folder) in part for part in process.info["cmdline"] or ()):
+            process.kill()
+
+
+def test_a_script_for_yapapi_that_is_killed_goes_on(tmp_path: Path, monkeypatch):
+    (tmp_path / "known").mkdir()
+    monkeypatch.setenv("GOLEM_DATA_DIR", str(tmp_path / "known"))
+    with start_script(tmp_path / "one", monkeypatch) as script:
+        assert script.stdout is not None
+        for number in range(10):
+            assert script.stdout.readline() == f"result {number * number}\n"
+        script.kill()
+    kill_leftovers(tmp_path / "one")
+    stopped = command_of("squares")
+    assert stopped.arguments[1:] == [str(SCRIPT), str(tmp_path / "one"), "squares"]
+    assert 10 <= stopped.done <= 13, "those that it has printed, and the window"
+    with start_script(tmp_path / "two", monkeypatch) as script:
+        output, _ = script.communicate(timeout=60)
+    results = [f"result {number * number}" for number in range(30)]
+    calls = 30 + 2 - stopped.done
+    assert output.splitlines() == [*results, "starmapped [8]", "submitted 25", f"calls {calls}"]
+    assert [each.state for each in runs()] == ["ended"]
+
+
+async def test_what_agreements_a_script_for_yapapi_signs_is_kept(monkeypatch):
+    """The market tells the job, and the journal."""
+    monkeypatch.setenv("YAGNA_APPKEY", "key")
+    golem, heard = yapapi.Golem(budget=1, run="any"), []
+    engine = golem._new_engine()
+    engine.buyer = SimpleNamespace(publish=lambda demand, hear, *more: answered(hear))
+    engine.note = lambda event: heard.append(("note", event))
+    job = SimpleNamespace(
+        demand=SimpleNamespace(text=lambda: None),
+        hear=lambda event: heard.append(("job", event)),
+        **dict.fromkeys(("listen", "tailor")),
+    )
+    hear = await engine.publish(job)
+    hear("signed")
+    assert sorted(heard) == [("job", "signed"), ("note", "signed")]
+
+
+async def answered(value):
+    return value
+
+
+@pytest.mark.parametrize("fails", [True, False])
+async def test_a_script_that_stops_its_golem_on_the_way_out_has_not_ended_its_run(shop, fails):
+    golem = golem_at(shop, run="squares")
+    with suppress(Crash):
+        try:
+            assert await collect(golem.map(scaled, range(3))) == [1, 4, 7]
+            if fails:
+                raise Crash
+        finally:
+            await golem.stop()
+    assert [each.state for each in runs()] == ["stopped" if fails else "ended"]

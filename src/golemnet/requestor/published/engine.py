@@ -59,13 +59,15 @@ class Engine:
         self._tell = tell
         self._account = (driver, network)
         self._jobs: list[Job] = []
+        # hears what a journal of the run needs; jobs have events of their own
+        self.note: engine.Consumer = _ignore
         self.config = config
         self.buyer = Buyer(
             budget=budget,
             timeout=LIFETIME,
             strategy=Scoring(strategy),
             subnet_tag=subnet_tag,
-            emit=_ignore,
+            emit=self._note,
             daemon=config.address,
             platform=platform_of(driver, network),
         )
@@ -127,7 +129,15 @@ class Engine:
 
     async def publish(self, job: Job) -> Market:
         """Put a job's demand on the market."""
-        return await self.buyer.publish(job.demand.text(), job.hear, job.listen, job.tailor)
+
+        def hear(event: engine.Event) -> None:
+            job.hear(event)
+            self._note(event)
+
+        return await self.buyer.publish(job.demand.text(), hear, job.listen, job.tailor)
+
+    def _note(self, event: engine.Event) -> None:
+        self.note(event)
 
     def _listen(self, detail: details.Detail) -> None:
         claim = getattr(detail, "invoice", None) or getattr(detail, "note", None)

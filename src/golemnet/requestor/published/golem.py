@@ -62,6 +62,7 @@ class Golem:
         stream_output: hear of output and progress while commands run.
         api_config: where the daemon is; by default as the environment says.
         app_key: the application key (deprecated: it belongs into ``api_config``).
+        run: a name by which a run that was killed goes on; for subclasses, which keep what was done.
 
     Raises:
         MissingConfiguration: there is no application key.
@@ -79,11 +80,13 @@ class Golem:
         stream_output: bool = False,
         api_config: ApiConfig | None = None,
         app_key: str | None = None,
+        run: str | None = None,
     ) -> None:
         if app_key is not None:
             warnings.warn("`app_key` belongs into `api_config`", DeprecationWarning, stacklevel=2)
         self._config = api_config or ApiConfig(app_key or "")
         self._budget = budget
+        self._run = run
         self._streams = stream_output
         self._subnet_tag = _setting(subnet_tag, "YAGNA_SUBNET", DEFAULT_SUBNET)
         self._driver = driver_of(payment_driver)
@@ -157,16 +160,23 @@ class Golem:
         """Begin, without ``async with``; nothing if it has begun."""
         async with self._lock:
             if self._engine is None:
-                engine = Engine(
-                    config=self._config,
-                    budget=self._budget,
-                    strategy=lambda: self._strategy,
-                    subnet_tag=self._subnet_tag,
-                    driver=self._driver,
-                    network=self._network,
-                    tell=self._dispatcher.emit,
-                )
-                self._engine = await engine.__aenter__()
+                engine = self._new_engine()
+                await self._open(engine)
+                self._engine = engine
+
+    def _new_engine(self) -> Engine:
+        return Engine(
+            config=self._config,
+            budget=self._budget,
+            strategy=lambda: self._strategy,
+            subnet_tag=self._subnet_tag,
+            driver=self._driver,
+            network=self._network,
+            tell=self._dispatcher.emit,
+        )
+
+    async def _open(self, engine: Engine) -> None:
+        await engine.__aenter__()
 
     async def stop(self, wait_for_payments: bool = True) -> None:
         """End: services that run are ended, and invoices that have not come are waited for."""
