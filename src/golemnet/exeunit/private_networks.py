@@ -16,7 +16,7 @@ from golemnet.exeunit.errors import CommandFailed
 from golemnet.model.packets import MTU, join, split
 from golemnet.rest.client import Client
 from golemnet.rest.errors import ApiError
-from golemnet.runtime.network_namespace import NetworkNamespace
+from golemnet.runtime.driver import Network
 from golemnet.runtime.packet_io import read_packets, until_readable, write_packets
 
 MAX_NETWORKS: Final = 8
@@ -76,10 +76,10 @@ class PrivateNetworks:
         self._activity_id = activity_id
         self._ends: list[_End] = []
 
-    async def join(self, namespace: NetworkNamespace, places: Sequence[Place]) -> None:
-        """Put a device for each network into ``namespace``; returns when packets pass. Raises GolemError."""
+    async def join(self, network: Network, places: Sequence[Place]) -> None:
+        """Put a device for each network into ``network``; returns when packets pass. Raises GolemError."""
         for number, place in enumerate(places):
-            tun = await namespace.open_tun(f"eth{number}", place.interface, MTU)
+            tun = await network.open_tun(f"eth{number}", place.interface, MTU)
             end = _End(tun)
             self._ends.append(end)
             await end.start(self._client, self._activity_id, place)

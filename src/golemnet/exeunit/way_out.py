@@ -22,7 +22,7 @@ from golemnet.exeunit.pace import Pace
 from golemnet.exeunit.public_addresses import check_public
 from golemnet.exeunit.resolver import Resolver
 from golemnet.model.manifest import Outbound, Place
-from golemnet.runtime.network_namespace import NetworkNamespace
+from golemnet.runtime.driver import Network
 
 # 198.18.0.0/15 is for measurements between networks (RFC 2544): nobody has these addresses on the internet.
 OWN: Final = IPv4Interface("198.18.0.1/15")
@@ -64,13 +64,13 @@ class WayOut:
         self._pace = Pace(MAX_CONNECTIONS, CONNECTIONS_A_SECOND)
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def open(self, namespace: NetworkNamespace, outbound: Outbound) -> None:
-        """Let what is in ``namespace`` connect to what ``outbound`` names. Raises RuntimeFailure."""
+    async def open(self, network: Network, outbound: Outbound) -> None:
+        """Let what is in ``network`` connect to what ``outbound`` names. Raises RuntimeFailure."""
         self._outbound = outbound
         names = sorted({place.host for place in outbound.places})
         for name in names:
             self._address_of_new(name)
-        receiving, self._listening = await namespace.open_servers(OWN, self._doors())
+        receiving, self._listening = await network.open_servers(OWN, self._doors())
         self._resolver = Resolver(receiving, self._lookup)
         for each in self._listening:
             self._start(self._accept(each))

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
+from ipaddress import IPv4Interface
 from pathlib import Path
 from typing import Protocol
 
 import msgspec
-
-from golemnet.runtime.network_namespace import NetworkNamespace
 
 
 class Isolation(StrEnum):
@@ -97,6 +97,26 @@ class Process(Protocol):
         ...
 
 
+class Network(Protocol):
+    """The network that all commands of an environment share; see ``NetworkNamespace``."""
+
+    async def open_tun(self, name: str, address: IPv4Interface, mtu: int) -> int:
+        """Put the environment into a network where it has ``address``: reading gives packets that it sends
+        there, writing delivers one. It does not block."""
+        ...
+
+    async def open_servers(
+        self, own: IPv4Interface, places: Sequence[tuple[str, int]]
+    ) -> tuple[socket.socket, list[socket.socket]]:
+        """Make a range of addresses lead to us: a UDP socket at port 53 of ``own``, and TCP sockets that
+        listen at ``places`` of the range (``0.0.0.0`` for all of it)."""
+        ...
+
+    async def open_sockets(self, count: int) -> list[socket.socket]:
+        """TCP sockets that reach what ``open_servers`` has opened."""
+        ...
+
+
 class Driver(Protocol):
     """An isolated environment. Every method raises ``RuntimeFailure`` with a reason for people."""
 
@@ -115,7 +135,7 @@ class Driver(Protocol):
         """Start a command inside, given as an absolute path or a name to find in PATH."""
         ...
 
-    async def network_namespace(self) -> NetworkNamespace:
+    async def network_namespace(self) -> Network:
         """The network that all commands share from now on, for the caller to put something into it.
 
         Call it after ``start``, before the first ``run``; the driver closes it at ``stop``.

@@ -21,9 +21,8 @@ import msgspec
 from golemnet.model.packets import MTU
 from golemnet.runtime import cage, commands, programs
 from golemnet.runtime.clean_up import clean_up
-from golemnet.runtime.driver import Driver, Image, Isolation, Limits
+from golemnet.runtime.driver import Driver, Image, Isolation, Limits, Network
 from golemnet.runtime.errors import NoRuntime, RuntimeFailure
-from golemnet.runtime.network_namespace import NetworkNamespace
 from golemnet.runtime.ping import ping
 from golemnet.runtime.selection import EMULATED, candidates, make_driver, needs_cage
 
@@ -139,21 +138,21 @@ async def _with_network(driver: Driver, problems: dict[str, str]) -> tuple[str, 
     return tuple(working)
 
 
-async def _try_private_network(namespace: NetworkNamespace) -> None:
+async def _try_private_network(network: Network) -> None:
     """The environment's address must answer. Raises RuntimeFailure."""
     here, there = IPv4Interface("10.0.0.1/30"), IPv4Address("10.0.0.2")
-    tun = await namespace.open_tun("eth0", here, MTU)
+    tun = await network.open_tun("eth0", here, MTU)
     try:
         await ping(tun, here.ip, there)
     finally:
         os.close(tun)
 
 
-async def _try_way_out(namespace: NetworkNamespace) -> None:
+async def _try_way_out(network: Network) -> None:
     """What listens for the environment must be reached in it. Raises RuntimeFailure, OSError."""
     own = IPv4Interface("198.18.0.1/15")
-    receiving, listening = await namespace.open_servers(own, [(str(own.ip + 9), 80)])
-    (connecting,) = await namespace.open_sockets(1)
+    receiving, listening = await network.open_servers(own, [(str(own.ip + 9), 80)])
+    (connecting,) = await network.open_sockets(1)
     try:
         await asyncio.get_running_loop().sock_connect(connecting, (str(own.ip + 9), 80))
     finally:

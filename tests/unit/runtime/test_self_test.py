@@ -37,6 +37,17 @@ async def test_what_networks_need_is_not_offered_where_it_is_missing(tmp_path):
     assert "network" in result.problems["vpn"]
 
 
+@pytest.mark.privileged
+@pytest.mark.slow
+@pytest.mark.skipif(not os.environ.get("GOLEM_TEST_MACHINES"), reason="it boots: GOLEM_TEST_MACHINES=1")
+@pytest.mark.skipif(os.geteuid() != 0, reason="/dev/net/tun is root's on many machines")
+async def test_a_virtual_machine_can_do_what_containers_can(tmp_path, monkeypatch):
+    monkeypatch.setenv("GOLEM_RUNTIME", "vm-emulated")
+    found = await self_test(tmp_path)
+    assert (found.require(), found.problems) == ("vm-emulated", {})
+    assert found.capabilities == ("manifest-support", "vpn", "inet")
+
+
 async def test_a_machine_without_tools_says_what_to_install(tmp_path, monkeypatch):
     monkeypatch.setattr("golemnet.runtime.commands.SEARCH_PATH", str(tmp_path))
     with pytest.raises(NoRuntime) as refused:

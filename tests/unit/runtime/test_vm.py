@@ -7,7 +7,9 @@ import lzma
 import os
 import platform
 import secrets
+import socket
 import subprocess
+from ipaddress import IPv4Interface
 from pathlib import Path
 
 import msgspec
@@ -15,12 +17,13 @@ import pytest
 import zstandard
 
 from golemnet.runtime.driver import Limits
-from golemnet.runtime.errors import NoRuntime
+from golemnet.runtime.errors import NoRuntime, RuntimeFailure
 from golemnet.runtime.oci_spec import User
 from golemnet.runtime.selection import AS_ROOT, AS_USER, candidates, make_driver, usual
 from golemnet.runtime.vm import cpio, enter
+from golemnet.runtime.vm.guest_network import GuestNetwork
 from golemnet.runtime.vm.kernels import Kernel, find_kernel, modules_of
-from golemnet.runtime.vm.link import OutputPort
+from golemnet.runtime.vm.link import Link, OutputPort
 from golemnet.runtime.vm.machine import Machine, Tools, command_line
 
 TIMEOUT_S = 20
@@ -33,6 +36,7 @@ MACHINE = Machine(
     image=5,
     disk=[6, 7],
     ports=[8, 9],
+    wire=10,
     volumes=Path("/stage/volumes"),
     user=User(1000, 1001),
     host_user=User(100_000, 100_000),
@@ -97,8 +101,9 @@ def test_qemu_is_walled_in_itself() -> None:
     assert "-sandbox on" in qemu
     assert "-nodefaults" in qemu
     assert "-smp 2" in qemu
-    assert "net" not in qemu.replace("-nodefaults", "")
-    assert set(MACHINE.files) == set(range(3, 10))
+    assert qemu.count("netdev") == 2
+    assert "-netdev socket,id=wire,fd=10 -device virtio-net-pci,netdev=wire," in qemu
+    assert set(MACHINE.files) == set(range(3, 11))
 
 
 def test_who_may_not_use_the_device_by_himself_may_by_its_group() -> None:
@@ -171,6 +176,37 @@ async def test_what_is_no_mark_is_not_held_back_and_too_much_is_not_taken() -> N
     assert transport.reading
     port.connection_lost(None)
     assert await stream.read() == b""
+
+
+async def test_a_machine_is_asked_once_it_is_up_and_late_answers_are_passed_over() -> None:
+    """Its usage is asked for each second, also while it boots."""
+    link = Link(0)
+    with socket.socket(fileno=os.dup(link.guest_ends[0])) as guest:
+        await link.open()
+        booting = asyncio.create_task(link.comes_up(TIMEOUT_S))
+        assert await asyncio.wait_for(link.ask("usage"), TIMEOUT_S) == []
+        guest.send(b"ready\n")
+        assert await asyncio.wait_for(booting, TIMEOUT_S)
+        assert await link.ask("usage", 0.01) == []
+        guest.send(b"usage 5\nip 0\n")
+        assert await link.ask("ip link", TIMEOUT_S) == ["ip", "0"]
+        assert guest.recv(1000) == b"usage\nip link\n"
+    assert await link.ask("usage", TIMEOUT_S) == []
+    link.close()
+
+
+async def test_a_guest_that_cannot_be_in_a_network_is_not_believed_to_be() -> None:
+    link = Link(0)
+    network = GuestNetwork(link)
+    with socket.socket(fileno=os.dup(link.guest_ends[0])) as guest:
+        await link.open()
+        await network.open()
+        guest.send(b"ready\nip 0\nip 1\n")
+        assert await link.comes_up(TIMEOUT_S)
+        with pytest.raises(RuntimeFailure, match="address add"):
+            await network.open_tun("eth0", IPv4Interface("10.5.0.2/24"), 8192)
+    await network.close()
+    link.close()
 
 
 def test_hardware_comes_first_and_emulation_only_if_it_is_asked_for() -> None:

@@ -21,7 +21,6 @@ from golemnet.runtime import cage, commands, families, kernel
 from golemnet.runtime.driver import Image, Isolation, Limits, Usage, Volume
 from golemnet.runtime.environment_folder import EnvironmentFolder, Marker
 from golemnet.runtime.errors import NoRuntime, RuntimeFailure, StorageFull
-from golemnet.runtime.network_namespace import NetworkNamespace
 from golemnet.runtime.oci_spec import FIRST_HOST_ID, User, parse_user
 from golemnet.runtime.processes import has_ended
 from golemnet.runtime.processors import some_processors
@@ -30,6 +29,7 @@ from golemnet.runtime.sealed import sealed, sealed_file
 from golemnet.runtime.storage import MIN_STORAGE_BYTES
 from golemnet.runtime.vm import enter
 from golemnet.runtime.vm.guest import SLOTS, Guest, first_files
+from golemnet.runtime.vm.guest_network import GuestNetwork
 from golemnet.runtime.vm.kernels import Kernel, find_kernel
 from golemnet.runtime.vm.link import GuestProcess, Link
 from golemnet.runtime.vm.machine import KERNEL_MEMORY_BYTES, KVM, Machine, Tools, command_line
@@ -55,6 +55,7 @@ class VmDriver:
         self._stage = cage.STAGE / container if os.geteuid() == 0 else None
         self._volumes_folder, self._disk = work_dir / "volumes", work_dir / "disk"
         self._link: Link | None = None
+        self._network: GuestNetwork | None = None
         self._machine: asyncio.subprocess.Process | None = None
         self._watch: Watch | None = None
         self._watching: asyncio.Task[None] | None = None
@@ -100,8 +101,9 @@ class VmDriver:
     async def start(self) -> None:
         """Boot the machine."""
         self._link = Link(SLOTS)
+        self._network = GuestNetwork(self._link)
         with ExitStack() as files:
-            machine = self._described(files, self._link.guest_ends)
+            machine = self._described(files, self._link.guest_ends, self._network.guest_end)
             console = files.enter_context((self._disk / "console").open("wb"))
             self._machine = await asyncio.create_subprocess_exec(
                 *command_line(machine, self._tools),
@@ -111,12 +113,14 @@ class VmDriver:
                 pass_fds=machine.files,
             )
         await self._link.open()
+        await self._network.open()
         await self._comes_up(self._link)
         self._watching = asyncio.create_task(self._look_after_it())
 
-    def _described(self, files: ExitStack, ports: Sequence[int]) -> Machine:
-        guest = Guest(self._user, self._image.work_dir or "/", self._image.volumes, self._limits)
-        image = files.enter_context(self._image.path.open("rb"))
+    def _described(self, files: ExitStack, ports: Sequence[int], wire: int) -> Machine:
+        given = self._image
+        guest = Guest(self._user, given.work_dir or "/", given.volumes, self._limits, given.files)
+        image = files.enter_context(given.path.open("rb"))
         disk = [files.enter_context((self._disk / "disk.ext4").open(mode)) for mode in ("rb", "r+b")]
         first = sealed_file("first-files", first_files(self._kernel, guest))
         files.callback(os.close, first)
@@ -128,6 +132,7 @@ class VmDriver:
             image=image.fileno(),
             disk=[file.fileno() for file in disk],
             ports=ports,
+            wire=wire,
             volumes=self._reachable(self._volumes_folder),
             user=self._user,
             host_user=User(FIRST_HOST_ID, FIRST_HOST_ID) if self._stage else None,
@@ -144,11 +149,7 @@ class VmDriver:
         return self._stage
 
     async def _comes_up(self, link: Link) -> None:
-        try:
-            said = await asyncio.wait_for(link.orders.hear(), BOOT_TIMEOUT_S)
-        except TimeoutError:
-            said = []
-        if said != ["ready"]:
+        if not await link.comes_up(BOOT_TIMEOUT_S):
             text = (self._disk / "console").read_bytes()[-1000:].decode("utf-8", "replace")
             raise RuntimeFailure(
                 "The virtual machine did not come up.", why=text.strip() or "It said nothing."
@@ -174,9 +175,11 @@ class VmDriver:
             raise StorageFull("The commands before have written far more than the agreement grants.")
         return await self._link.run(enter.arguments(command, arguments, self._env))
 
-    async def network_namespace(self) -> NetworkNamespace:
-        """There is none: a machine has no network."""
-        raise RuntimeFailure("Virtual machines of this provider cannot join private networks.")
+    async def network_namespace(self) -> GuestNetwork:
+        """The guest's own, by its wire."""
+        if self._network is None:
+            raise RuntimeFailure("The virtual machine has not started.")
+        return self._network
 
     async def usage(self) -> Usage:
         """Processor time of the machine as our kernel counts it, memory of commands as the guest's does."""
@@ -205,6 +208,8 @@ class VmDriver:
             for process in families.kill_family(self._machine.pid) if self._leaders() else []:
                 await has_ended(process, STOP_TIMEOUT_S)
             await self._machine.wait()
+        if self._network is not None:
+            await self._network.close()
         if self._link is not None:
             self._link.close()
         await asyncio.to_thread(self._remove)

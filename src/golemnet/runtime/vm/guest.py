@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import platform
 import shlex
-from collections.abc import Iterator, Sequence
+import stat
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -20,10 +21,23 @@ from golemnet.runtime.vm.kernels import Kernel, modules_of
 SLOTS: Final = 8
 """How many commands may run at once."""
 ROOT: Final = "/root"
-_FOLDERS = ("bin", "dev", "disk", "group", "image", "modules", "proc", "root", "run", "sys", "volumes")
+_FOLDERS = (
+    "bin",
+    "dev",
+    "disk",
+    "files",
+    "group",
+    "image",
+    "modules",
+    "proc",
+    "root",
+    "run",
+    "sys",
+    "volumes",
+)
 _APPLETS = (
-    *("cat", "env", "hostname", "ifconfig", "insmod", "ln", "mkdir", "mkfifo", "mknod", "mount"),
-    *("nsenter", "poweroff", "readlink", "sh", "unshare", "usleep"),
+    *("cat", "env", "hostname", "insmod", "ip", "ln", "mkdir", "mkfifo", "mknod", "mount"),
+    *("nsenter", "poweroff", "readlink", "rm", "sh", "unshare", "usleep"),
 )
 
 
@@ -34,6 +48,7 @@ class Guest(msgspec.Struct, frozen=True):
     folder: str
     volumes: Sequence[str]
     limits: Limits
+    files: Mapping[str, bytes] = {}
 
 
 def first_files(kernel: Kernel, guest: Guest) -> bytes:
@@ -49,6 +64,8 @@ def _entries(kernel: Kernel, guest: Guest) -> Iterator[cpio.Entry]:
     yield cpio.Entry("settings", _settings(guest).encode())
     yield cpio.Entry("pause", programs.pause_program(platform.machine()))
     yield cpio.Entry(enter.PATH.lstrip("/"), enter.program(ROOT, guest.folder, guest.user))
+    for number, content in enumerate(guest.files.values()):
+        yield cpio.Entry(f"files/{number}", content, stat.S_IFREG | 0o444)
     for number, module in enumerate(modules_of(kernel)):
         yield cpio.Entry(f"modules/{number:02}.ko", module)
 
@@ -58,6 +75,7 @@ def _settings(guest: Guest) -> str:
     lines = (
         f"SLOTS={SLOTS} MEMORY={limits.memory_bytes} SHARED={limits.memory_bytes // 2}",
         f"PROCESSES={limits.processes} CPU='{int(limits.cpu_cores * CPU_PERIOD_US)} {CPU_PERIOD_US}'",
+        f"FILES={shlex.quote(' '.join(guest.files))}",
         f"set -- {shlex.join(guest.volumes)}",
     )
     return "\n".join(lines) + "\n"

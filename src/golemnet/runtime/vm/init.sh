@@ -15,6 +15,9 @@ until [ -e "$(echo /dev/vport*p$((3 * SLOTS + 1)))" ] && [ -e /dev/vdb ]; do
     waiting=$((waiting + 1)); [ $waiting -lt 500 ]; usleep 10000
 done
 port=$(echo /dev/vport*p1) port=${port%1}
+# there is no device of a network until the host says that there is a network
+cards=/sys/bus/virtio/drivers/virtio_net
+card=$(readlink /sys/class/net/eth0/device) && card=${card##*/} && echo $card > $cards/unbind || true
 image=/dev/vda disk=/dev/vdb
 [ "$(cat /sys/block/vda/ro)" = 1 ] || { image=/dev/vdb disk=/dev/vda; }
 
@@ -30,6 +33,15 @@ number=0
 for path; do
     mkdir -p "/root$path"
     mount --bind /volumes/vol-$number "/root$path"
+    number=$((number + 1))
+done
+number=0
+for path in $FILES; do
+    mkdir -p "/root${path%/*}"
+    rm -f "/root$path"
+    : > "/root$path"
+    mount --bind /files/$number "/root$path"
+    mount -o remount,bind,ro "/root$path"
     number=$((number + 1))
 done
 mount -t proc -o nosuid,nodev,noexec proc proc
@@ -51,7 +63,10 @@ echo 0 > /group/payload/memory.swap.max 2>/dev/null || true
 echo $PROCESSES > /group/payload/pids.max
 echo "$CPU" > /group/payload/cpu.max
 hostname golem
-ifconfig lo up
+ip link set lo up
+# as in containers, whoever is alone in a network may have its low ports, and ping
+echo 0 > /proc/sys/net/ipv4/ip_unprivileged_port_start
+echo 0 2147483647 > /proc/sys/net/ipv4/ping_group_range
 
 # what the commands see as the first process; it waits and reaps
 unshare -p -m -u -i -f sh -c 'mount -t proc -o nosuid,nodev,noexec proc /root/proc; exec /pause' &
@@ -102,6 +117,9 @@ orders() {
         case $order in
             kill) kill_command $what ;;
             close) kill $what ;;
+            ip)
+                [ -e /sys/class/net/eth0 ] || echo $card > $cards/bind
+                ip $what; echo "ip $?" >&4 ;;
             end) echo 1 > /group/payload/cgroup.kill ;;
             usage) read -r peak < /group/payload/memory.peak; echo "usage $peak" >&4 ;;
         esac 2> /dev/null

@@ -20,7 +20,7 @@ from golemnet.runtime.errors import NoRuntime
 
 SETTING: Final = "GOLEM_VM_KERNEL"
 NEEDED: Final = (
-    *("virtio_pci", "virtio_blk", "virtio_console", "9pnet_virtio", "9p"),
+    *("virtio_pci", "virtio_blk", "virtio_console", "virtio_net", "9pnet_virtio", "9p"),
     *("squashfs", "overlay", "crc32c_generic", "ext4"),
 )
 _DEPENDS = re.compile(rb"\0depends=([^\0]*)\0")

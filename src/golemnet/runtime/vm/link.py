@@ -182,6 +182,7 @@ class Link:
         self._pairs = [socket.socketpair() for _ in range(1 + 3 * slots)]
         self._transports: list[asyncio.BaseTransport] = []
         self.slots: list[Slot] = []
+        self._is_up = False
         self._asking = asyncio.Lock()
 
     @property
@@ -212,14 +213,27 @@ class Link:
         self._transports.append(transport)
         return port
 
-    async def ask(self, order: str) -> list[str]:
-        """The answer's words to an order that has one; none if the machine does not answer."""
+    async def comes_up(self, timeout_s: float) -> bool:
+        """Wait for the guest to say that it takes orders; whether it does."""
+        self._is_up = bool(await self._answer("ready", timeout_s))
+        return self._is_up
+
+    async def ask(self, order: str, timeout_s: float = ANSWER_TIMEOUT_S) -> list[str]:
+        """The answer's words to an order that has one; none if the machine does not answer, or not yet."""
+        if not self._is_up:
+            return []
         async with self._asking:
             self.orders.say(order)
-            try:
-                return await asyncio.wait_for(self.orders.hear(), ANSWER_TIMEOUT_S)
-            except TimeoutError:
-                return []
+            return await self._answer(order.partition(" ")[0], timeout_s)
+
+    async def _answer(self, name: str, timeout_s: float) -> list[str]:
+        """An answer begins with the name of its order; others are late ones to earlier orders."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                while (words := await self.orders.hear()) and words[0] != name:
+                    pass
+                return words
+        return []
 
     async def run(self, words: Sequence[str]) -> GuestProcess:
         """Start a command in a slot that is free. Raises RuntimeFailure if none gets free."""

@@ -16,6 +16,7 @@ import msgspec
 
 from golemnet.runtime.driver import Limits
 from golemnet.runtime.oci_spec import User
+from golemnet.runtime.vm.wire import GUEST
 
 KERNEL_MEMORY_BYTES: Final = 160 * 1024**2
 """What the guest's kernel and its first files take, beside what the agreement grants."""
@@ -39,9 +40,9 @@ class Tools(msgspec.Struct, frozen=True):
 class Machine(msgspec.Struct, frozen=True):
     """What a machine is made of.
 
-    ``kernel``, ``first_files``, ``image``, ``disk`` (open to be read, and to be written), ``ports`` are open
-    files. ``host_user`` is whom QEMU runs as, None for who starts it, and ``device_group`` who may use KVM
-    beside root; ``user`` is whom the guest sees as the owner of what is in ``volumes``.
+    ``kernel``, ``first_files``, ``image``, ``disk`` (open to be read, and to be written), ``ports`` and
+    ``wire`` are open files. ``host_user`` is whom QEMU runs as, None for who starts it, and ``device_group``
+    who may use KVM beside root; ``user`` is whom the guest sees as the owner of what is in ``volumes``.
     """
 
     accelerator: str
@@ -51,6 +52,7 @@ class Machine(msgspec.Struct, frozen=True):
     image: int
     disk: Sequence[int]
     ports: Sequence[int]
+    wire: int
     volumes: Path
     user: User
     host_user: User | None
@@ -60,7 +62,7 @@ class Machine(msgspec.Struct, frozen=True):
     @property
     def files(self) -> tuple[int, ...]:
         """All that it has to inherit."""
-        return (self.kernel, self.first_files, self.image, *self.disk, *self.ports)
+        return (self.kernel, self.first_files, self.image, *self.disk, *self.ports, self.wire)
 
 
 def command_line(machine: Machine, tools: Tools) -> list[str]:
@@ -107,6 +109,8 @@ def _options(machine: Machine) -> list[str]:
         *_drive("disk", 2, machine.disk, "off"),
         *("-fsdev", "local,id=volumes,path=/volumes,security_model=none"),
         *("-device", "virtio-9p-pci,fsdev=volumes,mount_tag=volumes"),
+        *("-netdev", f"socket,id=wire,fd={machine.wire}"),
+        *("-device", f"virtio-net-pci,netdev=wire,mac={GUEST.hex(':')},romfile="),
         *("-device", "virtio-serial-pci,max_ports=31"),
         *(word for number, port in enumerate(machine.ports, 1) for word in _port(number, port)),
     ]
