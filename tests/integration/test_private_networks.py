@@ -4,28 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack
 from ipaddress import IPv4Address
+from pathlib import Path
 
 import aiohttp
 import pytest
-from aiohttp import WSCloseCode, web
+from aiohttp import WSCloseCode
 
-from golemnet.daemon.routes import unit_networks
-from golemnet.daemon.routes import vpn as vpn_routes
-from golemnet.daemon.server import _errors
+sys.path.insert(0, str(Path(__file__).parent))
+
+from participants import MASK, RANGE, Participant
+
 from golemnet.daemon.vpn.messages import MEMBERS, PACKETS, MembersWanted, PacketHeader, encode
-from golemnet.daemon.vpn.service import PrivateNetworks
 from golemnet.errors import GolemError
-from golemnet.exeunit.private_networks import PrivateNetworks as Ends
-from golemnet.exeunit.private_networks import read_places
-from golemnet.model.keys import NodeKey
-from golemnet.model.node_id import NodeId
 from golemnet.model.packets import join
 from golemnet.net.errors import RemoteError
 from golemnet.net.memory import MemoryNetwork
-from golemnet.rest.client import Client
 from golemnet.rest.vpn import UNIT_PATH
 from golemnet.runtime import network_namespace
 from golemnet.runtime.network_namespace import NetworkNamespace
@@ -36,68 +33,8 @@ pytestmark = [
     pytest.mark.skipif(os.geteuid() != 0, reason="/dev/net/tun is root's on many machines"),
 ]
 
-RANGE, MASK = "192.168.7.0", "255.255.255.0"
 REQUESTOR, ONE, TWO = "192.168.7.1", "192.168.7.2", "192.168.7.3"
 LIMIT_S = 5.0
-
-
-class Participant:
-    """A node with nothing but private networks, and their part of the REST API."""
-
-    def __init__(self, network: MemoryNetwork) -> None:
-        self.net = network.node(NodeKey.generate())
-        self.activities: dict[str, NodeId] = {}
-        self.networks = PrivateNetworks(self.net, self._requestor_of)
-        self.url = ""
-
-    async def _requestor_of(self, activity_id: str) -> NodeId | None:
-        return self.activities.get(activity_id)
-
-    @asynccontextmanager
-    async def running(self) -> AsyncIterator[None]:
-        parts = [self.net.run, self.networks.run]
-        readies = [asyncio.Event() for _ in parts]
-        tasks = [asyncio.create_task(part(ready)) for part, ready in zip(parts, readies, strict=True)]
-        await asyncio.gather(*(ready.wait() for ready in readies))
-        await self._serve(0)
-        try:
-            yield
-        finally:
-            await self._runner.cleanup()
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-
-    async def _serve(self, port: int) -> None:
-        application = web.Application(middlewares=[_errors])
-        application.add_routes([*vpn_routes.routes(self.networks), *unit_networks.routes(self.networks)])
-        self._runner = web.AppRunner(application, shutdown_timeout=0.1, handler_cancellation=True)
-        await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", port).start()
-        self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
-
-    async def serve_again(self) -> None:
-        """Break all connections, and listen again."""
-        await self._runner.cleanup()
-        await self._serve(int(self.url.rpartition(":")[2]))
-
-    @asynccontextmanager
-    async def instance(self, requestor: NodeId, network_id: str, ip: str) -> AsyncIterator[NetworkNamespace]:
-        """What the ExeUnit of an activity makes of ``deploy`` and ``start``."""
-        activity_id = f"activity{ip}"
-        self.activities[activity_id] = requestor
-        namespace = await NetworkNamespace.make()
-        async with Client(self.url, "key") as client:
-            ends = Ends(client, activity_id)
-            net = [
-                {"id": network_id, "ip": RANGE, "mask": MASK, "nodeIp": ip, "nodes": {ip: self.net.node_id}}
-            ]
-            try:
-                await ends.join(namespace, read_places(net))
-                yield namespace
-            finally:
-                await ends.leave()
-                namespace.close()
 
 
 class Ground:

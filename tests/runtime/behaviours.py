@@ -10,6 +10,9 @@ from ground import LIMITS, MIB, WAIT_S, Ground, behaviour
 
 from golemnet.exeunit.errors import TransferFailed
 
+GROUND = Ground
+NEEDS_DEVICES = False
+
 
 @behaviour
 async def a_command_that_succeeds_ends_with_0(ground: Ground) -> None:

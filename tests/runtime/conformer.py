@@ -1,6 +1,6 @@
-"""Every behaviour on one tier: ``python conformer.py DRIVER HOME IMAGES``, in a process as an ExeUnit is one.
+"""Every behaviour of a module on one tier, in a process as an ExeUnit is one.
 
-It prints, by behaviour, what went wrong; None if nothing did.
+``python conformer.py DRIVER HOME IMAGES MODULE`` prints, by behaviour, what went wrong; None if nothing did.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import ctypes
 import encodings.cp437
 import encodings.idna  # noqa: F401
 import gzip  # noqa: F401
+import importlib
 import json
 import os
 import sys
@@ -21,7 +22,6 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-import behaviours  # noqa: F401
 import pyseccomp  # noqa: F401
 from ground import ALONE, BEHAVIOURS, Behaviour, Ground, Shelf
 
@@ -32,13 +32,13 @@ NOBODY = 61_235
 PR_SET_DUMPABLE = 4
 
 
-async def conform(driver: str, home: Path, images: Path) -> dict[str, str | None]:
+async def conform(driver: str, home: Path, images: Path, kind: type[Ground]) -> dict[str, str | None]:
     """All behaviours in one activity, then its end."""
     shelf = Shelf()
     url = await shelf.start()
     name = driver.removesuffix(ALONE)
     made = make_driver(name, f"conformance-{os.getpid()}-{time.time_ns()}", home / "activity")
-    ground = Ground(made, images, shelf, url, is_alone=driver != name)
+    ground = kind(made, images, shelf, url, is_alone=driver != name)
     try:
         found = {"it_comes_up": await attempt(lambda ground: ground.begin(), ground)}
         for name, check in BEHAVIOURS.items() if found["it_comes_up"] is None else ():
@@ -46,6 +46,7 @@ async def conform(driver: str, home: Path, images: Path) -> dict[str, str | None
         found["it_ends"] = await attempt(lambda ground: end(ground, home), ground)
         return found
     finally:
+        await ground.leave()
         await made.stop()
         await shelf.stop()
 
@@ -66,6 +67,7 @@ async def end(ground: Ground, home: Path) -> None:
     """With something running; usage can be read afterwards, and nothing is left."""
     running = await ground.driver.run("/bin/sleep", ["1000"])
     before = await ground.driver.usage()
+    await ground.leave()
     await ground.driver.stop()
     assert await asyncio.wait_for(running.wait(), 5) != 0
     assert (await ground.driver.usage()).cpu_sec >= before.cpu_sec > 0
@@ -85,11 +87,12 @@ def be_nobody(home: Path) -> None:
 
 def main(arguments: Sequence[str]) -> None:
     driver, home, images = arguments[0], Path(arguments[1]), Path(arguments[2])
+    module = importlib.import_module(arguments[3])
     if not driver.startswith("bwrap") and os.geteuid() == 0:
         cage.enter()
-    elif os.geteuid() == 0:
+    elif os.geteuid() == 0 and not module.NEEDS_DEVICES:
         be_nobody(home)
-    print(json.dumps(asyncio.run(conform(driver, home, images))))
+    print(json.dumps(asyncio.run(conform(driver, home, images, module.GROUND))))
 
 
 if __name__ == "__main__":

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
+from typing import ClassVar
 
 from aiohttp import web
 from msgspec.structs import replace
@@ -67,7 +68,9 @@ class Shelf:
 
 
 class Ground:
-    """An environment by ``driver``, used as an ExeUnit uses it."""
+    """An environment by ``driver``, used as an ExeUnit uses it; it shows ``files`` to commands."""
+
+    files: ClassVar[Mapping[str, bytes]] = {}
 
     def __init__(
         self, driver: Driver, images: Path, shelf: Shelf, url: str, *, is_alone: bool = False
@@ -82,6 +85,7 @@ class Ground:
         """Deploy and start."""
         internet, sha3_224 = Internet(self._url), next(self._images.glob("*.gvmi")).stem
         image = await ImageCache(self._images, internet).get(sha3_224, f"{self._url}/image")
+        image = replace(image, files=self.files)
         if self._is_alone:
             image = replace(image, unpacked=None)
         volumes = Volumes(await self.driver.deploy(image, LIMITS, {"EXTRA": "more"}))
@@ -89,6 +93,9 @@ class Ground:
             Client(self._url, ""), internet, volumes, FileCache(self._images, "", 0), self.driver.room
         )
         await self.driver.start()
+
+    async def leave(self) -> None:
+        """What an ExeUnit does before it ends an environment."""
 
     async def run(self, command: str, *arguments: str, emit: Emit = _quiet) -> Outcome:
         """Run a command to its end, with both outputs streamed to ``emit`` and kept."""
