@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import attempts_by_frames  # noqa: F401
 import attempts_of_a_guest  # noqa: F401
 import attempts_on_others
 import attempts_on_processes
+import network_attempts
 from attempting import ATTEMPTS, main
 
 FILES = (
@@ -12,10 +14,14 @@ FILES = (
     "attempts_of_a_guest",
     "attempts_on_others",
     "attempts_on_processes",
+    *network_attempts.FILES[1:],
+    "attempts_by_frames",
     "guest_attempts",
 )
 """What has to be brought into the machine."""
 NAMES = [
+    *(name for name, way in ATTEMPTS.items() if way.__module__ == "attempts_by_frames"),
+    *network_attempts.NAMES,
     *(name for name, way in ATTEMPTS.items() if way.__module__ == "attempts_of_a_guest"),
     *(
         way.__name__

@@ -1,6 +1,7 @@
-"""An attacker who has a virtual machine for himself: ``python machine_siege.py DRIVER CONTEXT``.
+"""An attacker who has a virtual machine and networks: ``python machine_siege.py DRIVER CONTEXT``.
 
-It runs as an ExeUnit does, boots one machine, and prints what came through, by attempt.
+It runs as an ExeUnit does, in a network of its own that stands for the provider's, boots one machine, and
+prints what came through, by attempt.
 """
 
 from __future__ import annotations
@@ -13,13 +14,16 @@ import stat
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
 from attacker import LIMITS, PYTHON, Siege
 from guest_attempts import FILES, NAMES
+from network_siege import Surroundings
 from siege import late
+from world import OURS, own_network
 
 from golemnet.runtime import cage
 from golemnet.runtime.errors import RuntimeFailure
@@ -35,19 +39,25 @@ PATIENCE_S = 30.0  # emulated machines are slow
 async def besiege(driver: str, context: dict) -> dict[str, str | None]:
     """One machine, from inside and from outside."""
     siege = Siege(make_driver(driver, context["containers"][0], Path(context["home"]) / "attacker"), context)
-    try:
-        await siege.deploy()
-        found = await siege.attempts(FILES, {}, NAMES)
+    surroundings = Surroundings()
+    async with AsyncExitStack() as stack:
+        await surroundings.let_in(siege, stack)
+        context |= known(surroundings)
+        found = await surroundings.attacked(siege, FILES, NAMES)
         found["be_followed_by_transfers"] = await followed(siege)
         found["leave_more_than_files"] = left_in_volumes(siege)
         found["fill_the_host_by_the_console"] = filled(siege)
         found["lie_to_the_host"] = await lied(siege)
         found["be_gone"] = await gone(siege)
-    finally:
         started = time.monotonic()
-        await siege.driver.stop()
     found["delay_the_end"] = late(time.monotonic() - started)
     return found
+
+
+def known(surroundings: Surroundings) -> dict[str, object]:
+    """Where the provider's daemon is in this network, and how the attacker's own device is called."""
+    daemon = int(surroundings.nodes.url.rpartition(":")[2])
+    return {"daemon_port": daemon, "addresses": ["127.0.0.1", *OURS], "device": "eth0"}
 
 
 async def followed(siege: Siege) -> str | None:
@@ -109,8 +119,8 @@ async def gone(siege: Siege) -> str | None:
 def main(arguments: Sequence[str]) -> None:
     """Attack, and print what came through."""
     driver, context = arguments[0], json.loads(arguments[1])
-    if os.geteuid() == 0:
-        cage.enter()
+    own_network()
+    cage.enter()
     print(json.dumps(asyncio.run(besiege(driver, context))))
 
 

@@ -34,28 +34,47 @@ from golemnet.runtime.selection import make_driver
 MOST_GROWN_KIB = 96 * 1024
 
 
-async def besiege(driver: str, context: dict) -> dict[str, str | None]:
-    """All attempts in one activity, and what the world and the nodes say of them."""
-    siege = Siege(make_driver(driver, context["containers"][0], Path(context["home"]) / "attacker"), context)
-    world, nodes = World(), Nodes()
-    await world.start()
-    await nodes.start()
-    way = WayOut(world.check, world.resolve)
-    given = replace(image(context), files={RESOLVER_FILE: RESOLVER_TEXT})
-    async with AsyncExitStack() as stack:
+class Surroundings:
+    """What is around an attacker who has networks."""
+
+    def __init__(self) -> None:
+        self.world, self.nodes = World(), Nodes()
+
+    async def let_in(self, siege: Siege, stack: AsyncExitStack) -> None:
+        """Deploy the attacker in a private network, and with a way out; all of it ends with ``stack``."""
+        await self.world.start()
+        await self.nodes.start()
+        given = replace(image(siege.context), files={RESOLVER_FILE: RESOLVER_TEXT})
         stack.push_async_callback(siege.driver.stop)
-        siege.volumes = Volumes(await siege.driver.deploy(given, LIMITS, {}))
+        siege.deployed = await siege.driver.deploy(given, LIMITS, {})
+        siege.volumes = Volumes(siege.deployed)
         await siege.driver.start()
-        namespace = await siege.driver.network_namespace()
-        stack.push_async_callback((await nodes.join(namespace)).leave)
+        network = await siege.driver.network_namespace()
+        stack.push_async_callback((await self.nodes.join(network)).leave)
+        way = WayOut(self.world.check, self.world.resolve)
         stack.push_async_callback(way.close)
-        await way.open(namespace, Outbound(tuple(f"http://{name}" for name in world.names)))
+        await way.open(network, Outbound(tuple(f"http://{name}" for name in self.world.names)))
+
+    async def attacked(
+        self, siege: Siege, files: Sequence[str], names: Sequence[str] = ()
+    ) -> dict[str, str | None]:
+        """All attempts from inside, and what the world and the nodes say of them."""
         before, used = peak_kib(), time.process_time()
-        found = await siege.attempts(FILES, {**world.context(), "greeting": GREETING})
+        found = await siege.attempts(files, {**self.world.context(), "greeting": GREETING}, names)
         print(f"{time.process_time() - used:.1f} s of the provider's processor", file=sys.stderr)
         found["fill_the_provider_s_memory"] = much(peak_kib() - before)
-        found["harm_the_world"] = "; ".join(world.harm()) or None
-        found["harm_other_nodes"] = "; ".join(nodes.harm()) or None
+        found["harm_the_world"] = "; ".join(self.world.harm()) or None
+        found["harm_other_nodes"] = "; ".join(self.nodes.harm()) or None
+        return found
+
+
+async def besiege(driver: str, context: dict) -> dict[str, str | None]:
+    """All attempts in one activity."""
+    siege = Siege(make_driver(driver, context["containers"][0], Path(context["home"]) / "attacker"), context)
+    surroundings = Surroundings()
+    async with AsyncExitStack() as stack:
+        await surroundings.let_in(siege, stack)
+        found = await surroundings.attacked(siege, FILES)
         started = time.monotonic()
     found["delay_the_end"] = late(time.monotonic() - started)
     remove_tree(store(context).parent)

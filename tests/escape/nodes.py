@@ -22,7 +22,7 @@ from golemnet.model.packets import addresses_of
 from golemnet.net.memory import MemoryNetwork
 from golemnet.rest.client import Client
 from golemnet.rest.vpn import NewNetwork
-from golemnet.runtime.network_namespace import NetworkNamespace
+from golemnet.runtime.driver import Network
 
 RANGE, MASK = "10.5.0.0", "255.255.255.0"
 GREETING = "a fair greeting"
@@ -85,12 +85,12 @@ class Nodes:
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         self.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
 
-    async def join(self, namespace: NetworkNamespace) -> Ends:
+    async def join(self, network: Network) -> Ends:
         """As the attacker's ExeUnit does it."""
         self.provider.requestors["attacker"] = self.requestor.net.node_id
         ends = Ends(await Client(self.url, "key").__aenter__(), "attacker")
         place = {"id": self.network_id, "ip": RANGE, "mask": MASK, "nodeIp": OWN, "nodes": {}}
-        await ends.join(namespace, read_places([place]))
+        await ends.join(network, read_places([place]))
         return ends
 
     def harm(self) -> Iterator[str]:
