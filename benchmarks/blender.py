@@ -111,7 +111,8 @@ def _outside(image: Path, scene: Path, folder: Path) -> Taken:
 async def _inside(driver: str, path: Path, scene: Path, folder: Path) -> Taken:
     environment = make_driver(driver, f"bench-{os.getpid()}", folder)
     try:
-        [volume] = await environment.deploy(Image(path, volumes=["/golem/work"]), LIMITS, {})
+        image = Image(path, volumes=["/golem/work"], unpacked=folder.with_name("unpacked") / "blender")
+        [volume] = await environment.deploy(image, LIMITS, {})
         _fill(volume.directory, scene)
         await environment.start()
         before, started = (await environment.usage()).cpu_sec, time.monotonic()
