@@ -37,7 +37,7 @@ _FOLDERS = (
 )
 _APPLETS = (
     *("cat", "env", "hostname", "insmod", "ip", "ln", "mkdir", "mkfifo", "mknod", "mount"),
-    *("nsenter", "poweroff", "readlink", "rm", "sh", "unshare", "usleep"),
+    *("nsenter", "ping", "poweroff", "readlink", "rm", "sh", "unshare", "usleep"),
 )
 
 

@@ -21,6 +21,7 @@ from golemnet.runtime.vm.wire import Wire
 OUTSIDE: Final = IPv4Interface("192.0.0.1/30")
 INSIDE: Final = IPv4Interface("192.0.0.2/32")
 DEVICE: Final = "eth0"
+PING_TIMEOUT_S: Final = 20
 ANSWER_TIMEOUT_S: Final = 30.0
 """What the guest is to do is done in a moment, but an emulated one has few."""
 
@@ -59,7 +60,8 @@ class GuestNetwork:
         namespace = await self._outside()
         servers = await namespace.open_servers(own, places)
         await self._give(INSIDE, MTU)
-        await self._ip(f"route replace {own.network} dev {DEVICE} src {INSIDE.ip}")
+        await self._do(f"ip route replace {own.network} dev {DEVICE} src {INSIDE.ip}")
+        await self._do(f"ping -c 1 -w {PING_TIMEOUT_S} {own.ip}")
         return servers
 
     async def open_sockets(self, count: int) -> list[socket.socket]:
@@ -80,10 +82,11 @@ class GuestNetwork:
         return self._namespace
 
     async def _give(self, address: IPv4Interface, mtu: int) -> None:
-        await self._ip(f"link set {DEVICE} mtu {mtu} arp off up")
-        await self._ip(f"address add {address} dev {DEVICE}")
+        await self._do(f"ip link set {DEVICE} mtu {mtu} arp off up")
+        await self._do(f"ip address add {address} dev {DEVICE}")
 
-    async def _ip(self, what: str) -> None:
-        if await self._link.ask(f"ip {what}", ANSWER_TIMEOUT_S) != ["ip", "0"]:
-            why = f"It does not do this: ip {what}."
+    async def _do(self, what: str) -> None:
+        """Have the guest's first program run a command that must succeed."""
+        if (await self._link.ask(what, ANSWER_TIMEOUT_S))[1:] != ["0"]:
+            why = f"It does not do this: {what}."
             raise RuntimeFailure("The virtual machine cannot be in a network.", why=why)
