@@ -8,11 +8,13 @@ from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable, Sequence
 from contextlib import aclosing
 from functools import cached_property
+from pathlib import Path
 from typing import Any, ParamSpec, TypeVar, Unpack, overload
 
 from golemnet.requestor.events import Event
+from golemnet.sdk.arguments import check, check_options, check_text
 from golemnet.sdk.calls import Call, Kind, Outcome
-from golemnet.sdk.commands import CommandKind, Finished, OneCommand
+from golemnet.sdk.commands import CommandKind, Finished, OneCommand, check_output
 from golemnet.sdk.common_files import CommonFile, common_files
 from golemnet.sdk.functions import FunctionKind
 from golemnet.sdk.options import Options, RunOptions
@@ -77,14 +79,18 @@ class Caller(ABC):
             options: see ``Options``.
 
         Raises:
+            WrongArgument: an argument makes no sense.
             CannotTravel: the function or an argument cannot be sent.
             TaskFailed: an item failed at all the providers that tried it.
             RunTimeout, BudgetExhausted: a limit of this Golem is reached.
             ShellFailed: a command has ended with another status than 0.
             Exception: what the function has raised, with its remote traceback.
         """
+        check_options(options)
+        check(items=items)
         if isinstance(work, str):
-            command = CommandKind(work, options.get("output", "."), common_files(options.get("files", ())))
+            check_text(work)
+            command = CommandKind(work, _output(options), common_files(options.get("files", ())))
             return self._map(command, command.files, items, options)
         function = self._function(work, options.get("files", ()))
         return self._map(function, lambda item: pack_call(function.name, [item], {}), items, options)
@@ -93,6 +99,8 @@ class Caller(ABC):
         self, work: Callable[..., R], items: Items[Iterable[Any]], **options: Unpack[Options]
     ) -> AsyncGenerator[R, None]:
         """The same as ``map`` for a function of several arguments: ``work(*item)``."""
+        check_options(options)
+        check(items=items)
         function = self._function(work, options.get("files", ()))
         return self._map(function, lambda item: pack_call(function.name, tuple(item), {}), items, options)
 
@@ -107,17 +115,12 @@ class Caller(ABC):
         self, command: str, files: Sequence[str | os.PathLike[str]] = (), **options: Unpack[RunOptions]
     ) -> Finished:
         """One shell command, with these files in its folder. Raises ShellFailed."""
-        kind = OneCommand(command, options.get("output", "."))
-        return await self._one(
-            Call(
-                kind,
-                command,
-                [found for file in files for found in kind.files(file)],
-                None,
-                _seconds(options),
-            ),
-            options,
-        )
+        check_options(options)
+        check_text(command)
+        check(files=files)
+        sent = [each.path for each in common_files(files)]
+        kind = OneCommand(command, _output(options))
+        return await self._one(Call(kind, command, sent, None, _seconds(options)), options)
 
     # -- inside --------------------------------------------------------------------------------------------
 
@@ -157,6 +160,13 @@ class Caller(ABC):
             return pool.submit(call, attempts)
         copies = Replicas(replicas, attempts, options.get("agree"), self._hear)
         return asyncio.ensure_future(copies.call(pool, call, attempts))
+
+
+def _output(options: Options | RunOptions) -> str | os.PathLike[str]:
+    """The folder for what commands make. Raises GolemError if it cannot be that."""
+    output = options.get("output", ".")
+    check_output(Path(output))
+    return output
 
 
 def _seconds(options: RunOptions) -> float | None:

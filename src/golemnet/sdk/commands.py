@@ -217,5 +217,9 @@ def _failure(found: Finished) -> ShellFailed:
 
 def check_output(folder: Path) -> None:
     """Raise GolemError if files cannot be stored in ``folder``."""
-    if folder.exists() and not folder.is_dir():
-        raise GolemError(f"{folder} is not a folder.", why="Files that commands make are stored there.")
+    there = next(each for each in (folder, *folder.absolute().parents) if each.exists())
+    why = "Files that commands make are stored there."
+    if not there.is_dir():
+        raise GolemError(f"{there} is not a folder.", why=why)
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise GolemError(f"Nothing can be written to {there}.", why=why)

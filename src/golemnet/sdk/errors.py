@@ -7,6 +7,10 @@ from typing import Any
 from golemnet.errors import GolemError
 
 
+class WrongArgument(GolemError, TypeError):
+    """An argument is not what its name stands for, or there is none of that name."""
+
+
 class CannotTravel(GolemError, TypeError):
     """A function or an argument cannot be sent to another machine, or its result not back."""
 

@@ -89,6 +89,9 @@ class FunctionKind:
             contents = [base64.b64decode(part, validate=True) for part in parts]
             if kind == "ok":
                 return read(contents[0], self.function.modules, self.trusted), None
+            if kind == "stuck":
+                why = contents[0].decode(errors="replace")
+                return None, CannotTravel(f"What {self.name} has returned cannot travel.", why=f"{why}.")
             return None, self._error(contents[0], contents[1].decode(errors="replace"))
         except CannotTravel as error:
             return None, error
@@ -100,7 +103,8 @@ class FunctionKind:
             error = read(content, self.function.modules, self.trusted)
         except CannotTravel:
             error = None
-        if not isinstance(error, Exception):
+        # Python takes those two for the end of whatever loop they are raised in
+        if not isinstance(error, Exception) or isinstance(error, StopIteration | StopAsyncIteration):
             last = text.strip().rpartition("\n")[2]
             error = RemoteError(f"{self.name} has failed: {last}")
         error.__cause__ = RemoteTraceback(text)

@@ -8,17 +8,18 @@ import sys
 from collections.abc import Sequence
 from datetime import timedelta
 from decimal import Decimal
-from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from golemnet.errors import GolemError
-from golemnet.requestor.buyer import Buyer, checked
+from golemnet.requestor.buyer import Buyer
 from golemnet.requestor.events import Consumer, Event
 from golemnet.requestor.platforms import chosen_platform
 from golemnet.requestor.strategies import MarketStrategy
+from golemnet.sdk.arguments import check, check_options
 from golemnet.sdk.caller import Caller
 from golemnet.sdk.calls import Call, Outcome
+from golemnet.sdk.common_files import common_files
 from golemnet.sdk.costs import CostReport, Estimate, estimate
 from golemnet.sdk.health import Check, tcp
 from golemnet.sdk.history import History
@@ -84,8 +85,21 @@ class Golem(Caller):
         min_cpu_threads: int = 1,
         event_consumer: Consumer | None = None,
     ) -> None:
-        self._workers = checked(workers, workers >= 1, "workers is a number of machines: 1 or more")
-        self._retries = checked(retries, retries >= 0, "retries is a number of attempts after the first")
+        check(
+            image=image,
+            workers=workers,
+            retries=retries,
+            timeout=timeout or timedelta(0),
+            max_price=max_price,
+            strategy=strategy,
+            run=run,
+            report=report,
+            min_mem_gib=min_mem_gib,
+            min_cpu_threads=min_cpu_threads,
+            event_consumer=event_consumer,
+            trusted=trusted,
+        )
+        self._workers, self._retries = workers, retries
         self._trusted = tuple(trusted)
         self._image = image
         self._needs = (min_mem_gib, min_cpu_threads)
@@ -102,7 +116,7 @@ class Golem(Caller):
         )
         self._services: list[Service] = []
         self._shelf: Shelf | None = None
-        self._is_open = False
+        self._is_open = self._has_opened = False
 
     async def __aenter__(self) -> Self:
         self._history.open(self._buyer)
@@ -111,7 +125,7 @@ class Golem(Caller):
         except BaseException:
             self._close(has_ended=False)
             raise
-        self._is_open = True
+        self._is_open = self._has_opened = True
         history = self._history
         buyer, note = self._buyer, history.book.note
         self._pools = Pools(buyer, buyer.demand, self._needs, note, history.hear, self._say)
@@ -125,22 +139,33 @@ class Golem(Caller):
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await asyncio.gather(*(service.close(error) for service in self._services))
-        if self._shelf is not None:
-            await self._shelf.close(error)
-        await self._pools.close()
+        self._interrupts.pay()
         try:
-            await self._buyer.__aexit__(kind, error, trace)
+            await self._end(error)
+        except asyncio.CancelledError as cancelled:
+            if not self._interrupts.has_ended(cancelled):
+                raise
+            error = error or cancelled
         finally:
+            self._is_open = False
             self._interrupts.close()
             self._close(has_ended=error is None)
         if self._interrupts.has_ended(error):
             raise KeyboardInterrupt from None
 
+    async def _end(self, error: BaseException | None) -> None:
+        try:
+            await asyncio.gather(*(service.close(error) for service in self._services))
+            if self._shelf is not None:
+                await self._shelf.close(error)
+            await self._pools.close()
+        finally:
+            await self._buyer.__aexit__(None, error, None)
+
     def _close(self, has_ended: bool) -> None:
         report = self.report()
         self._history.close(report, self._buyer.budget.total, has_ended=has_ended)
-        if self._is_open:
+        if self._has_opened:
             self._say(ending(report))
 
     # -- services ------------------------------------------------------------------------------------------
@@ -180,9 +205,19 @@ class Golem(Caller):
         from golemnet.sdk.services import Desk, Service
         from golemnet.sdk.shelf import Shelf  # not many programs need all that
 
+        check(
+            command=command,
+            image=self._image if image is None else image,
+            port=port,
+            instances=instances,
+            healthy=healthy,
+            restart=restart,
+            files=files,
+            listen=listen,
+            ready_within=ready_within,
+        )
         wanted = (len(resume) or 1) if instances is None else instances
-        checked(wanted, wanted >= 0, "instances is a number of machines: 0 or more")
-        paths = [Path(each).absolute() for each in files]
+        paths = [each.path for each in common_files(files)]
 
         async def desk() -> tuple[Desk, Plan]:
             self._check_open()
@@ -214,6 +249,8 @@ class Golem(Caller):
         Raises:
             GolemError: nobody offers what is needed.
         """
+        check_options(options)
+        check(tasks=tasks, seconds=seconds)
         pool = await self._pool(options, needs_python=False)
         offers = await pool.market.offers(OFFERS_S, QUIET_S)
         found = estimate(offers, tasks, seconds, options.get("workers", self._workers))
@@ -224,7 +261,7 @@ class Golem(Caller):
 
     def report(self) -> CostReport:
         """What it has cost until now, by provider and by task."""
-        if not self._is_open:
+        if not self._has_opened:
             return CostReport(Decimal(0), [], [])
         return self._history.book.report(self._buyer.cashier.costs(), self._buyer.budget.promised)
 
@@ -275,4 +312,4 @@ def _tell(text: str) -> None:
 def _strategy(max_price: float | Decimal | None) -> MarketStrategy:
     if max_price is None:
         return BestValue()
-    return BestValue(checked(Decimal(str(max_price)), max_price >= 0, "max_price is GLM for an hour"))
+    return BestValue(Decimal(str(max_price)))

@@ -21,7 +21,7 @@ from golemnet.requestor.published.service_state import ServiceState
 from golemnet.requestor.published.socket_proxy import ProxyServer, SocketProxy, app_key_of
 from golemnet.rest.client import Client
 from golemnet.rest.errors import ApiError
-from golemnet.sdk.errors import Unhealthy
+from golemnet.sdk.errors import Unhealthy, WrongArgument
 from golemnet.sdk.health import Check, is_well
 from golemnet.sdk.options import Restart
 
@@ -275,6 +275,14 @@ def _told(error: CommandExecutionError) -> str:
     """How a command has ended, and the last line that it has written."""
     message, last = error.message or "", (error.stderr or "").strip().rpartition("\n")[2]
     return message if last in message else f"{message} {last}"
+
+
+def left_of(resume: Sequence[dict[str, Any]]) -> list[Left]:
+    """What ``Service.suspend`` has returned. Raises WrongArgument if it is something else."""
+    try:
+        return msgspec.convert(resume, list[Left])
+    except msgspec.ValidationError as error:
+        raise WrongArgument("resume is not what `suspend` has returned.", why=f"{error}.") from error
 
 
 def serialized(left: Left, plan: Plan) -> ServiceSerialization:

@@ -34,6 +34,7 @@ class Interrupts:
         self._before: Handler = None
         self._is_listening = False
         self._task: asyncio.Task[Any] | None = None
+        self._is_paying = False
         self.count = 0
         self.is_stopped = False
 
@@ -62,17 +63,29 @@ class Interrupts:
 
     def stop(self) -> None:
         """End the program; nothing if that is done."""
-        if not self.is_stopped and self._task is not None:
-            self.is_stopped = True
-            self._say("stopping; providers are still paid")
-            self._task.cancel()
+        if not self.is_stopped:
+            self._cancel("stopping; providers are still paid")
+
+    def pay(self) -> None:
+        """Everything has ended but the payments: from now on the first one does not end these."""
+        self._is_paying, self.count = True, 0
 
     def _hear(self) -> None:
         self.count += 1
-        if self.count == 1 and self._drain():
+        if self._is_paying and self.count == 1:
+            self._say("all is done, and providers are being paid; Ctrl-C again ends without that")
+        elif self._is_paying:
+            self._cancel("ending; what is not paid yet stays so")
+        elif self.count == 1 and self._drain():
             self._say("what is running is finished first; Ctrl-C again stops it")
         else:
             self.stop()
+
+    def _cancel(self, text: str) -> None:
+        if self._task is not None:
+            self.is_stopped = True
+            self._say(text)
+            self._task.cancel()
 
 
 def _name(handler: Handler) -> str:

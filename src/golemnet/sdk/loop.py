@@ -4,10 +4,10 @@ Usage: python3 loop.py FUNCTION LIMIT_S VERSION CALLS, where FUNCTION is a file 
 and CALLS are pickled arguments, base64, or ``@`` and a file with one such line a call.
 
 The first use leaves a process behind that keeps what was imported; later uses hand it their calls and their
-outputs. A line of the output is for one call: its number, its seconds, and ``ok`` with the pickled result or
-``error`` with the pickled exception and the text of its traceback. A call without a line was not begun, or
-has taken the process with it. Lines that would be too much for an output are in the file ``results``; the
-output ends with ``more`` then.
+outputs. A line of the output is for one call: its number, its seconds, and ``ok`` with the pickled result,
+``error`` with the pickled exception and the text of its traceback, or ``stuck`` and why the result cannot be
+pickled. A call without a line was not begun, or has taken the process with it. Lines that would be too much
+for an output are in the file ``results``; the output ends with ``more`` then.
 """
 
 import os
@@ -127,13 +127,21 @@ def do(function, call, functions):
             with open(function, "rb") as file:
                 functions[function] = pickle.load(file)
         positional, named = pickle.loads(base64.b64decode(call))
-        parts = [dumped(finished(functions[function](*positional, **named)))]
-        kind = "ok"
+        outcome = finished(functions[function](*positional, **named))
     except BaseException as error:
-        kind = "error"
         text = "".join(traceback.format_exception(type(error), error, error.__traceback__))
-        parts = [failure(error), text.encode(errors="replace")]
-    return kind, ",".join(base64.b64encode(part).decode() for part in parts)
+        return "error", packed(failure(error), text.encode(errors="replace"))
+    try:
+        return "ok", packed(dumped(outcome))
+    except Exception as error:
+        return "stuck", packed(f"{type(error).__name__}: {error}".encode(errors="replace"))
+
+
+def packed(*parts):
+    """Bytes as they stand in a line."""
+    import base64
+
+    return ",".join(base64.b64encode(part).decode() for part in parts)
 
 
 def finished(outcome):

@@ -34,6 +34,7 @@ class Replicas(msgspec.Struct, frozen=True):
         """
         asked: set[str] = set()
         flying = {pool.submit(call, attempts, asked) for _ in range(self.count)}
+        everybody = set(flying)
         outcomes: list[Outcome] = []
         try:
             while flying:
@@ -44,9 +45,12 @@ class Replicas(msgspec.Struct, frozen=True):
                     self._mark(agreed, outcomes, call, pool)
                     return agreed
                 flying |= self._ask_more(len(outcomes) + len(flying), flying, pool, call, attempts, asked)
+                everybody |= flying
         finally:
-            for each in flying:
-                each.cancel()
+            for each in everybody:
+                # one that has failed as well has nothing more to tell
+                if not each.cancel() and not each.cancelled():
+                    each.exception()
         told = ", ".join(f"{each.provider_name}: {_shown(each)}" for each in outcomes)
         raise NoAgreement(f"{len(outcomes)} providers do not agree on {call!r}.", why=f"{told}.")
 

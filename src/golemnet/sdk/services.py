@@ -25,7 +25,7 @@ from golemnet.requestor.published.strategies import default_strategy
 from golemnet.sdk.errors import ServiceFailed
 from golemnet.sdk.front import DRAIN_S, Front
 from golemnet.sdk.images import FoundImage
-from golemnet.sdk.instances import Instance, Left, Plan, serialized
+from golemnet.sdk.instances import Instance, Plan, left_of, serialized
 from golemnet.sdk.shelf import Shelf
 
 # The buyer ends everything in time and says why: the cluster must not come first.
@@ -93,7 +93,7 @@ class Service:
     ) -> None:
         self._open_desk = desk
         self._first = instances
-        self._left = [msgspec.convert(each, Left) for each in resume]
+        self._left = left_of(resume)
         self._shelf = shelf
         self._front = Front(lambda: self.instances, listen)
         self._changed = asyncio.Event()

@@ -78,10 +78,10 @@ class Stream:
             future = await self._landed.get()
             if future is None:
                 self._is_read = True
-                await reading  # what the source has raised
                 continue
             if self._ordered:
                 await asyncio.wait({future})
             self._flying.discard(future)
             return future
+        await reading  # what the source has raised comes after the results of what it gave
         return None
