@@ -43,7 +43,10 @@ def make(inside: Callable[[], None]) -> dict[str, int]:
             _hear(ours)
             _map_ids(child)
             ours.send(b".")
-            return dict(zip(KINDS, _hear(ours), strict=True))
+            places = _hear(ours)
+            if len(places) < len(KINDS):
+                raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+            return dict(zip(KINDS, places, strict=True))
         finally:
             os.kill(child, signal.SIGKILL)
             os.waitpid(child, 0)
