@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable
+from concurrent import futures
 from concurrent.futures import Executor, Future
 from types import TracebackType
 from typing import Any, ParamSpec, TypeVar
@@ -52,7 +53,8 @@ class GolemExecutor(Executor):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._error = error
-        self.shutdown()
+        # whoever interrupts the program does not want to wait for the rest
+        self.shutdown(cancel_futures=isinstance(error, KeyboardInterrupt))
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """End it: after all calls, unless they are cancelled; then every provider is paid.
@@ -62,15 +64,20 @@ class GolemExecutor(Executor):
         if self._is_shut:
             return
         self._is_shut = True
-        for future in list(self._pending):
-            if cancel_futures:
-                future.cancel()
-            else:
-                future.exception()
         try:
-            self._wait(self._golem.__aexit__(None, self._error, None))
+            self._finish_pending(cancel_futures)
         finally:
-            self._end()
+            try:
+                self._wait(self._golem.__aexit__(None, self._error, None))
+            finally:
+                self._end()
+
+    def _finish_pending(self, cancel_futures: bool) -> None:
+        pending = list(self._pending)
+        if not cancel_futures:
+            futures.wait(pending)
+        for future in pending:
+            future.cancel()
 
     async def _open(self, budget: float, options: dict[str, Any]) -> Golem:
         return await Golem(budget, **options).__aenter__()

@@ -4,6 +4,7 @@ import asyncio
 import dataclasses
 import os
 import sys
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import PurePath
 
@@ -372,6 +373,23 @@ def test_an_executor(shop, monkeypatch):
         assert isinstance(pool.submit(failing, 2).exception(), ValueError)
     with pytest.raises(RuntimeError, match="after shutdown"):
         pool.submit(square, 1)
+
+
+def sleeping(seconds):
+    import time
+
+    time.sleep(seconds)
+
+
+def test_who_interrupts_an_executor_does_not_wait_for_the_rest(shop, monkeypatch):
+    monkeypatch.setattr(executor, "Golem", lambda budget, **options: shop.golem(**options))
+    futures = []
+    with suppress(KeyboardInterrupt), executor.GolemExecutor(1.0, workers=1) as pool:
+        assert pool.submit(square, 2).result() == 4
+        futures += [pool.submit(sleeping, 1000) for _ in range(3)]
+        raise KeyboardInterrupt
+    assert all(each.cancelled() for each in futures)
+    assert not pool._thread.is_alive()
 
 
 @pytest.mark.parametrize(
