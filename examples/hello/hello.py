@@ -31,7 +31,9 @@ async def main(image_hash: str) -> None:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit("usage: hello.py SHA3, which is what `gvmkit-build` prints of an image")
     try:
-        asyncio.run(main(*sys.argv[1:]))
+        asyncio.run(main(sys.argv[1]))
     except GolemError as error:
         sys.exit("\n".join(error.lines()))

@@ -17,7 +17,8 @@ from golemnet.requestor.work_context import Work
 from golemnet.requestor.worker import Tasks
 from golemnet.sdk.calls import Call, Station, limit_of
 from golemnet.sdk.common_files import CommonFile, identity_of, places, sending
-from golemnet.sdk.errors import CannotTravel, RemoteError, RemoteTraceback, WrongPython
+from golemnet.sdk.errors import CannotTravel, RemoteError, RemoteTraceback
+from golemnet.sdk.explained import explain, with_source, wrong_python
 from golemnet.sdk.identity import value_identity
 from golemnet.sdk.packing import HERE, Function, program
 from golemnet.sdk.reading import read
@@ -107,7 +108,8 @@ class FunctionKind:
         if not isinstance(error, Exception) or isinstance(error, StopIteration | StopAsyncIteration):
             last = text.strip().rpartition("\n")[2]
             error = RemoteError(f"{self.name} has failed: {last}")
-        error.__cause__ = RemoteTraceback(text)
+        origin = self.function.origin
+        error.__cause__ = RemoteTraceback(text if origin is None else with_source(text, origin))
         return error
 
 
@@ -173,11 +175,7 @@ class FunctionBundle:
             raise error
         found = error.stdout.partition("\n")[0].removeprefix("python").strip()
         if found != HERE:
-            raise WrongPython(
-                f"The image has Python {found}, and this is Python {HERE}.",
-                why="Functions are sent as bytecode, which differs between versions.",
-                next_step=f"Use an image with Python {HERE}, or run the script with Python {found}.",
-            )
+            raise wrong_python("The image", found, HERE)
         self._at.present.clear()
         lines = error.stdout.splitlines()[1:]
         done = self._judge(lines)
@@ -197,6 +195,8 @@ class FunctionBundle:
                 break
             seconds = _seconds(fields[1])
             value, error = self._kind.outcome(fields[2], fields[3].split(","))
+            if error is not None:
+                explain(error, self.tasks[done].data, self._at.provider_name)
             self._at.learn(self._kind, seconds)
             self._at.judge(self.tasks[done], value, error, seconds)
             done += 1

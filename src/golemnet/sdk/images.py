@@ -15,6 +15,7 @@ from golemnet.image.recipe import Recipe, cached_image
 from golemnet.image.recipes import PYTHON_VARIABLE, READY_MADE, cache_directory
 from golemnet.requestor.demand import Package
 from golemnet.sdk.errors import WrongPython
+from golemnet.sdk.explained import wrong_python
 from golemnet.sdk.packing import HERE
 
 TAG_PREFIX = "golem"
@@ -59,11 +60,7 @@ def check_python(image: FoundImage, name: str) -> None:
     """Find out before anything is spent, if the image says which Python it has. Raises WrongPython."""
     version = image.config.environment.get(PYTHON_VARIABLE, "") if image.config else ""
     if version and version.split(".")[:2] != HERE.split("."):
-        raise WrongPython(
-            f"The image {name} has Python {version}, and this is Python {HERE}.",
-            why="Functions are sent as bytecode, which differs between versions.",
-            next_step=f"Use an image with Python {HERE}, or run the script with Python {version}.",
-        )
+        raise wrong_python(f"The image {name}", version, HERE)
     if name == "small":
         raise WrongPython("The image small has no Python.", next_step="Use image='python' for functions.")
 

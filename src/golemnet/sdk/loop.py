@@ -119,14 +119,13 @@ def do_all(function, limit, calls, functions, results):
 def do(function, call, functions):
     """One call: whether it went well, and the text of its outcome."""
     import base64
-    import pickle
     import traceback
 
     try:
         if function not in functions:
             with open(function, "rb") as file:
-                functions[function] = pickle.load(file)
-        positional, named = pickle.loads(base64.b64decode(call))
+                functions[function] = loaded(file.read())
+        positional, named = loaded(base64.b64decode(call))
         outcome = finished(functions[function](*positional, **named))
     except BaseException as error:
         text = "".join(traceback.format_exception(type(error), error, error.__traceback__))
@@ -135,6 +134,24 @@ def do(function, call, functions):
         return "ok", packed(dumped(outcome))
     except Exception as error:
         return "stuck", packed(f"{type(error).__name__}: {error}".encode(errors="replace"))
+
+
+def loaded(content):
+    """What was pickled. Arrays of numpy 2 name modules that numpy 1 has as well, under its own names."""
+    import pickle
+
+    try:
+        return pickle.loads(content)
+    except ModuleNotFoundError as error:
+        if not str(error.name).startswith("numpy._core"):
+            raise
+    import importlib
+
+    importlib.import_module("numpy.core.multiarray")
+    for name, module in list(sys.modules.items()):
+        if name.startswith("numpy.core"):
+            sys.modules["numpy._core" + name[len("numpy.core") :]] = module
+    return pickle.loads(content)
 
 
 def packed(*parts):

@@ -38,13 +38,14 @@ class Function(msgspec.Struct, frozen=True):
     """A function that can travel.
 
     ``modules`` are those of the user's own that it comes from; ``identity`` is the same in every process in
-    which the function does the same.
+    which the function does the same; ``origin`` is the function as it is here.
     """
 
     name: str
     content: bytes
     modules: frozenset[str]
     identity: str = ""
+    origin: Callable[..., Any] | None = None
 
     @property
     def key(self) -> str:
@@ -75,7 +76,7 @@ def pack_function(function: Callable[..., Any]) -> Function:
             next_step="Give large data as a file (files=[...]), as an argument, or in the image.",
         )
     modules = frozenset({"__main__", *(module.__name__ for module in own)})
-    return Function(name, content, modules, function_identity(function, modules))
+    return Function(name, content, modules, function_identity(function, modules), function)
 
 
 def pack_call(name: str, positional: Sequence[Any], named: Mapping[str, Any]) -> str:

@@ -74,7 +74,10 @@ async def test_an_exception_comes_back_as_it_is_and_ends_the_map(shop):
         with pytest.raises(ValueError, match="two is bad") as caught:
             await collect(golem.map(failing, range(5)))
     assert isinstance(caught.value.__cause__, RemoteTraceback)
-    assert "in failing" in str(caught.value.__cause__)
+    assert f'"{__file__}"' in str(caught.value.__cause__), "lines are told by the file that they come from"
+    assert "in failing\n    " in str(caught.value.__cause__)
+    [note] = caught.value.__notes__
+    assert note.startswith("It was failing(2) at ")
 
 
 async def test_exceptions_may_be_results(shop):
