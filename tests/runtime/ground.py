@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import ClassVar
@@ -85,9 +86,9 @@ class Ground:
         """Deploy and start."""
         internet, sha3_224 = Internet(self._url), next(self._images.glob("*.gvmi")).stem
         image = await ImageCache(self._images, internet).get(sha3_224, f"{self._url}/image")
-        image = replace(image, files=self.files)
-        if self._is_alone:
-            image = replace(image, unpacked=None)
+        # the tiers run as several users, none of whom takes files from another
+        place = None if self._is_alone else self._images / f"unpacked-{os.geteuid()}" / sha3_224
+        image = replace(image, files=self.files, unpacked=place)
         volumes = Volumes(await self.driver.deploy(image, LIMITS, {"EXTRA": "more"}))
         self._transfers = Transfers(
             Client(self._url, ""), internet, volumes, FileCache(self._images, "", 0), self.driver.room

@@ -13,6 +13,7 @@ is being made, or was when its maker died::
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -61,11 +62,10 @@ async def hold(image: Path, folder: Path) -> Unpacked:
     """The files of ``image``, kept in ``folder``; they are unpacked if they are not there.
 
     Raises:
-        OSError: there is no place for them.
+        OSError: there is no place for them, or it is another user's.
         RuntimeFailure: the image cannot be unpacked.
     """
-    # nobody else on this machine is to find programs in there that run in our name
-    folder.parent.mkdir(mode=0o700, exist_ok=True)
+    _claim(folder.parent)
     used = await acquire(_beside(folder, USED), shared=True)
     try:
         if not is_whole(folder):
@@ -76,6 +76,13 @@ async def hold(image: Path, folder: Path) -> Unpacked:
     except BaseException:
         os.close(used)
         raise
+
+
+def _claim(store: Path) -> None:
+    """Nobody else on this machine is to find programs in there that run in our name, nor to put any there."""
+    store.mkdir(mode=0o700, exist_ok=True)
+    if store.stat().st_uid != os.geteuid():
+        raise PermissionError(errno.EPERM, "another user keeps images there", str(store))
 
 
 def is_whole(folder: Path) -> bool:

@@ -98,6 +98,14 @@ async def test_only_the_provider_s_user_gets_at_it(squashfs: Path, place: Path) 
     assert place.stat().st_mode & 0o777 == 0o500
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away")
+async def test_another_user_s_files_are_not_used(squashfs: Path, place: Path) -> None:
+    (await unpacked.hold(squashfs, place)).release()
+    os.chown(place.parent, 61_236, 61_236)
+    with pytest.raises(PermissionError, match="another user"):
+        await unpacked.hold(squashfs, place)
+
+
 async def test_who_is_killed_leaves_nothing_that_is_taken_for_the_image(squashfs: Path, place: Path) -> None:
     """And nobody begins anew before the program is gone that the killed one has let write."""
     seconds = f"7{os.getpid()}"
