@@ -106,7 +106,7 @@ def names(store: Path) -> set[str]:
 
 
 def discard(folder: Path) -> bool:
-    """Remove an unpacked image, and what is left of one; False if it is used, or not ours. It blocks."""
+    """Remove an unpacked image, and what is left of one; False if it is used, or cannot be. It blocks."""
     if not folder.exists() and not _beside(folder, PART).exists():
         return True
     try:
@@ -118,7 +118,7 @@ def discard(folder: Path) -> bool:
             return True
         finally:
             os.close(used)
-    except PermissionError:
+    except OSError:
         return False
 
 
