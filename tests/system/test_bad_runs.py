@@ -140,7 +140,7 @@ async def test_a_budget_that_is_too_small(desk: Desk):
     budget = Decimal("0.000001")
     before = await desk.agreements()
     ended = await desk.script("sleeps", budget=float(budget))
-    ended.tells("The run was stopped at its budget of 0.000001 GLM", "0 tasks are done", "Raise the budget")
+    ended.tells("The run was stopped at its budget of 0.000001 GLM", "0 tasks done", "Raise the budget")
     outlay = await desk.outlay(before)
     assert outlay.spent <= budget
     assert units(desk) == []
@@ -149,7 +149,7 @@ async def test_a_budget_that_is_too_small(desk: Desk):
 async def test_a_timeout_that_is_too_short_for_the_task(desk: Desk):
     running = asyncio.create_task(
         check(
-            *(desk, "sleeps", "The run did not end within 8 s", "0 tasks were done", "longer timeout"),
+            *(desk, "sleeps", "The run did not end within 8 s", "0 tasks done", "longer timeout"),
             agreements=1,
             timeout=8,
         )
@@ -158,12 +158,15 @@ async def test_a_timeout_that_is_too_short_for_the_task(desk: Desk):
     while not running.done() and not units(desk):  # noqa: ASYNC110
         await asyncio.sleep(LOOK_S)
     assert not running.done()
-    assert "no offer suits" not in await running
+    explained = await running
+    assert "no offer suits" not in explained
+    assert "nobody is to be had" not in explained
 
 
 async def test_a_timeout_that_is_too_short_for_any_provider(desk: Desk):
     await check(
         *(desk, "good", "The run did not end within 2 s", "refuse: The work would end before it has begun"),
+        "Give it a longer timeout",
         agreements=0,
         timeout=2,
     )

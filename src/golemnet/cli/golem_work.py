@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from golemnet.cli.output import show_error, show_one
+from golemnet.cli.output import Row, show_error, show_one
 from golemnet.errors import GolemError
 
 if TYPE_CHECKING:
@@ -153,7 +153,20 @@ def estimate(
     import msgspec
 
     found = asyncio.run(_estimate(tasks, seconds, workers, terms))
-    show_one(msgspec.structs.asdict(found), as_json=json)
+    show_one(msgspec.structs.asdict(found) if json else _in_words(found), as_json=json)
+
+
+def _in_words(found: Estimate) -> Row:
+    from golemnet.model.money import format_amount
+
+    return {
+        "providers": found.providers,
+        "cheapest": f"{format_amount(found.cheapest_per_hour)} GLM an hour",
+        "median": f"{format_amount(found.median_per_hour)} GLM an hour",
+        "cost": f"{format_amount(found.cost)} GLM",
+        "at most": f"{format_amount(found.most)} GLM",
+        "time": f"{found.seconds:g} s",
+    }
 
 
 async def _estimate(tasks: int, seconds: float, workers: int, terms: Terms) -> Estimate:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from decimal import ROUND_DOWN, Context, Decimal, InvalidOperation, localcontext
 
 PLACES = 18
+SHOWN_PLACES = 6
 MAX_AMOUNT = Decimal(10) ** 27
 _WEI = Decimal(10) ** PLACES
 _SMALLEST = Decimal(1).scaleb(-PLACES)
@@ -59,6 +60,13 @@ def format_amount(amount: Decimal) -> str:
     text = format(amount, "f")
     shortened = text.rstrip("0").rstrip(".") if "." in text else text
     return "0" if shortened in ("", "-0") else shortened
+
+
+def short_amount(amount: Decimal) -> str:
+    """An amount for people: never more than there is, to six places or to its first two digits."""
+    with localcontext(_EXACT):
+        places = max(SHOWN_PLACES, 1 - amount.adjusted()) if amount else SHOWN_PLACES
+        return format_amount(amount.quantize(Decimal(1).scaleb(-places), rounding=ROUND_DOWN))
 
 
 def _read(value: str | int | Decimal) -> Decimal:

@@ -17,12 +17,12 @@ from golemnet.clock import Clock, SystemClock
 from golemnet.errors import GolemError
 from golemnet.gftp.daemon_address import DaemonAddress, daemon_of
 from golemnet.model import names
-from golemnet.model.money import format_amount, parse_amount
+from golemnet.model.money import format_amount, parse_amount, short_amount
 from golemnet.requestor.budget import Budget
 from golemnet.requestor.demand import DemandText, Package, compose
 from golemnet.requestor.details import Listener, ignore
 from golemnet.requestor.errors import BudgetExhausted, RunTimeout
-from golemnet.requestor.events import Consumer, Event, RunEnded, RunStarted
+from golemnet.requestor.events import Consumer, Event, NothingMatched, RunEnded, RunStarted
 from golemnet.requestor.files import SharedFolder
 from golemnet.requestor.leftovers import Leftovers
 from golemnet.requestor.market import Market, Tailor
@@ -31,6 +31,7 @@ from golemnet.requestor.platforms import chosen_platform
 from golemnet.requestor.reserving import reserve
 from golemnet.requestor.run import Run
 from golemnet.requestor.strategies import MarketStrategy
+from golemnet.requestor.summary import counted
 from golemnet.requestor.task_queue import AnyTask, TaskQueue
 from golemnet.requestor.worker import Drive, Worker, driving
 from golemnet.rest.client import Client
@@ -227,28 +228,27 @@ class Buyer:
         """Seconds until everything has failed."""
         return (self.expires - self._clock.now()).total_seconds()
 
+    def most(self) -> Decimal:
+        """The most that everything can have cost until now, in GLM."""
+        return self.cashier.most(self._clock.now())
+
     async def check_limits(self) -> None:
         """Raise RunTimeout or BudgetExhausted when it is time to end."""
         self._looked = time.monotonic()
-        now = self._clock.now()
-        if now >= self.expires:
+        if self.left_s <= 0:
             raise await self._timed_out()
-        most = self.cashier.most(now)
+        most = self.most()
         if most >= self.budget.total:
             raise BudgetExhausted(
                 f"The run was stopped at its budget of {format_amount(self.budget.total)} GLM.",
-                why=f"{self.accepted} tasks are done; all work so far can cost {format_amount(most)} GLM.",
+                why=f"{counted(self.accepted, 'task')} done; "
+                f"all work so far can cost {short_amount(most)} GLM.",
                 next_step="Raise the budget, or use cheaper providers by a strategy.",
             )
 
     async def _timed_out(self) -> RunTimeout:
-        what = f"The run did not end within {self._timeout.total_seconds():g} s."
         nobody = [found for market in self._markets if (found := await market.nobody()) is not None]
-        if not nobody:
-            why, hint = f"{self.accepted} tasks were done.", "Give it a longer timeout, or more workers."
-        else:
-            why, hint = f"{nobody[0]}.", "Demand what is on the market: subnet_tag, min_mem_gib and the like."
-        return RunTimeout(what, why=why, next_step=hint)
+        return timed_out(self._timeout.total_seconds(), self.accepted, nobody[0] if nobody else None)
 
     # -- beginning and end ---------------------------------------------------------------------------------
 
@@ -291,6 +291,18 @@ class Buyer:
         """Give back what is not spent. The daemon keeps what was accepted."""
         with suppress(ApiError, DaemonUnreachable):
             await self._client.payment.release_allocation(self._allocation.allocation_id)
+
+
+def timed_out(seconds: float, accepted: int, nobody: NothingMatched | None) -> RunTimeout:
+    """What ends a run after so many seconds, with what can be done about it."""
+    what = f"The run did not end within {seconds:g} s."
+    if nobody is None:
+        hint = "Give it a longer timeout, or more workers."
+        return RunTimeout(what, why=f"{counted(accepted, 'task')} done.", next_step=hint)
+    hint = "Demand what is on the market: subnet_tag, min_mem_gib and the like."
+    if nobody.offers_matched:
+        hint = "Give it a longer timeout, or a higher price limit if it has one."
+    return RunTimeout(what, why=f"{str(nobody).rstrip('.')}.", next_step=hint)
 
 
 async def _stop(task: asyncio.Task[None]) -> None:

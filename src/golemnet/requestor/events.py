@@ -21,14 +21,19 @@ class RunStarted(Event, frozen=True):
 
 
 class NothingMatched(Event, frozen=True):
-    """No offer suits the demand; ``reasons`` say why, one a line."""
+    """Nobody is to be had for the demand; ``reasons`` say why, one a line.
+
+    By what offers say of themselves, ``offers_matched`` of them would suit.
+    """
 
     demand_id: str
     offers_seen: int
     reasons: list[str]
+    offers_matched: int = 0
 
     def __str__(self) -> str:
-        return "; ".join([f"no offer suits, of {self.offers_seen} seen", *self.reasons])
+        beginning = "nobody is to be had" if self.offers_matched else "no offer suits"
+        return "; ".join([f"{beginning}, of {self.offers_seen} seen", *self.reasons])
 
 
 class ProviderRefused(Event, frozen=True):

@@ -37,6 +37,7 @@ from golemnet.requestor.events import (
 )
 from golemnet.requestor.owners import Owners
 from golemnet.requestor.strategies import MarketStrategy, OfferView
+from golemnet.requestor.summary import counted
 from golemnet.rest.client import Client
 from golemnet.rest.errors import ApiError, NotFound
 from golemnet.rest.market import (
@@ -295,6 +296,7 @@ class Market:
             demand_id=self.demand_id,
             offers_seen=report.offers_seen,
             reasons=[*reasons(report, subnet), *refusals],
+            offers_matched=report.offers_matched,
         )
 
 
@@ -307,12 +309,13 @@ def reasons(report: MatchingReport, subnet: str) -> list[str]:
         for each in sorted(report.refused_by_demand, key=lambda each: -each.offers)
     ]
     lines += [
-        f"their own {each.constraint} refused us {each.offers} times" for each in report.refused_by_offers
+        f"their own {each.constraint} refused us {counted(each.offers, 'time')}"
+        for each in report.refused_by_offers
     ]
     elsewhere = {name: count for name, count in report.subnets.items() if name != subnet}
     if subnet and subnet not in report.subnets and elsewhere:
         there = ", ".join(f"{name} ({count})" for name, count in sorted(elsewhere.items())[:5])
         lines.append(f"nobody is on the subnet {subnet}; there are offers on {there}")
     if report.offers_matched:
-        lines.append(f"{report.offers_matched} would suit, but are too dear or do not answer")
+        lines.append(f"{report.offers_matched} would suit, but are too dear, refuse or do not answer")
     return lines

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 from datetime import datetime
 
-from golemnet.model.money import format_amount
+from golemnet.model.money import format_amount, short_amount
 from golemnet.requestor.events import (
     ActivityStarted,
     AgreementFailed,
@@ -32,6 +32,11 @@ from golemnet.requestor.events import (
 )
 
 GOOD, BAD, QUIET, PLAIN = "32", "31", "2", ""
+
+
+def counted(count: int, thing: str) -> str:
+    """``1 provider``, ``2 providers``."""
+    return f"{count} {thing}{'s' * (count != 1)}"
 
 
 def describe(event: Event) -> tuple[str, str, str] | None:
@@ -102,9 +107,9 @@ def _describe_odd(event: Event) -> tuple[str, str, str] | None:
 def _describe_money(event: Event) -> tuple[str, str, str] | None:
     match event:
         case InvoiceAccepted():
-            return GOOD, event.provider_name, f"invoice of {format_amount(event.amount)} GLM accepted"
+            return GOOD, event.provider_name, f"invoice of {short_amount(event.amount)} GLM accepted"
         case ClaimRejected():
-            return BAD, "payment", f"claim of {format_amount(event.amount)} GLM rejected: {event.reason}"
+            return BAD, "payment", f"claim of {short_amount(event.amount)} GLM rejected: {event.reason}"
         case RunEnded():
             return GOOD, "run", _ending(event)
         case _:
@@ -113,8 +118,8 @@ def _describe_money(event: Event) -> tuple[str, str, str] | None:
 
 def _ending(event: RunEnded) -> str:
     late = f"; no invoice yet from {', '.join(event.unpaid)}" if event.unpaid else ""
-    spent = format_amount(event.spent)
-    return f"{event.accepted} tasks in {event.seconds:.1f} s for {spent} GLM{late}"
+    spent = short_amount(event.spent)
+    return f"{counted(event.accepted, 'task')} in {event.seconds:.1f} s for {spent} GLM{late}"
 
 
 def printer(

@@ -11,6 +11,7 @@ from typing import Any
 
 from golemnet.errors import GolemError
 from golemnet.requestor.errors import TaskFailed, WorkerFailed
+from golemnet.requestor.summary import counted
 from golemnet.requestor.tasks import Attempt, Move, Task, TaskStatus
 
 MAX_ATTEMPTS = 5
@@ -317,7 +318,7 @@ def _nobody_else(tried: Collection[str]) -> bool:
 def task_failed(task: AnyTask) -> TaskFailed:
     """The error that ends a run, with what each attempt came to."""
     return TaskFailed(
-        f"The task {task.data!r} failed {len(task.attempts)} times.",
+        f"The task {task.data!r} failed {counted(len(task.attempts), 'time')}.",
         attempts=tuple(task.attempts),
         why=_told(task.attempts),
         next_step="Mend the command or its input; providers that failed it are named above.",

@@ -15,9 +15,10 @@ import msgspec
 from golemnet.errors import GolemError
 from golemnet.gftp.daemon_address import daemon_of
 from golemnet.image.client import DEFAULT_URL
-from golemnet.model.money import format_amount
+from golemnet.model.money import short_amount
 from golemnet.model.names import SUBNET
 from golemnet.requestor.files import SharedFolder
+from golemnet.requestor.summary import counted
 from golemnet.rest.client import Client
 from golemnet.rest.transport import DaemonUnreachable
 
@@ -93,14 +94,14 @@ async def _funds(client: Client) -> str:
     best = max(accounts, key=lambda each: each.amount - each.reserved, default=None)
     if best is None or free < ENOUGH_GLM:
         raise Trouble(
-            f"There are {format_amount(free)} GLM that are not reserved.",
+            f"There are {short_amount(free)} GLM that are not reserved.",
             next_step="`yagna payment fund` asks the faucet of a test network.",
         )
     if not best.gas:
         raise Trouble(
             "There is no ETH to pay for transactions.", next_step="`yagna payment fund`, or send some."
         )
-    return f"{format_amount(free)} GLM free on {best.platform}, {format_amount(best.gas)} ETH for gas"
+    return f"{short_amount(free)} GLM free on {best.platform}, {short_amount(best.gas)} ETH for gas"
 
 
 async def _files(client: Client) -> str:
@@ -122,7 +123,7 @@ async def _subnet(client: Client) -> str:
             f"There is no offer {where}.",
             next_step="Set YAGNA_SUBNET to where providers are; `yagna net status` shows your connections.",
         )
-    return f"{len(offers)} offers {where}"
+    return f"{counted(len(offers), 'offer')} {where}"
 
 
 async def _registry(url: str) -> str:

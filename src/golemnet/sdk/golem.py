@@ -133,7 +133,7 @@ class Golem(Caller):
         self._interrupts.listen()
         history.reserved(self._buyer.allocation_id)
         if isinstance(self._consume, Notes):
-            self._consume.cost = lambda: self._buyer.budget.promised
+            self._consume.cost = self._buyer.most
         return self
 
     async def __aexit__(
@@ -163,6 +163,8 @@ class Golem(Caller):
             await self._buyer.__aexit__(None, error, None)
 
     def _close(self, has_ended: bool) -> None:
+        if isinstance(self._consume, Notes):
+            self._consume.close()
         report = self.report()
         self._history.close(report, self._buyer.budget.total, has_ended=has_ended)
         if self._has_opened:

@@ -12,6 +12,7 @@ from pathlib import Path
 from golemnet.errors import GolemError
 from golemnet.requestor.buyer import Buyer
 from golemnet.requestor.events import Consumer, Event, ProviderDisagreed, TaskRecalled, TaskRetried
+from golemnet.requestor.summary import counted
 from golemnet.requestor.worker import STOPPED
 from golemnet.sdk.calls import Call, Outcome
 from golemnet.sdk.costs import Book, CostReport
@@ -54,7 +55,7 @@ class History:
         self._journal = Journal(self._run)
         buyer.earlier = self._journal.earlier
         if self._journal.done:
-            self._say(f"the run {self._run} goes on, {self._journal.done} results are known")
+            self._say(f"the run {self._run} goes on, {counted(self._journal.done, 'result')} known")
 
     def reserved(self, allocation_id: str) -> None:
         """Money was set aside."""

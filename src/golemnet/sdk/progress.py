@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 import time
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
-from golemnet.model.money import format_amount
+from golemnet.model.money import short_amount
 from golemnet.requestor.events import (
     AgreementSigned,
     ClaimRejected,
@@ -25,7 +26,7 @@ from golemnet.requestor.events import (
     WorkerEnded,
     WorkerSaid,
 )
-from golemnet.requestor.summary import describe
+from golemnet.requestor.summary import counted, describe
 from golemnet.requestor.worker import STOPPED
 from golemnet.sdk.costs import CostReport
 
@@ -41,6 +42,7 @@ IMPORTANT = (
     WorkerSaid,
 )
 SHOW_S = 0.1
+TICK_S = 1.0
 
 
 class Notes:
@@ -58,7 +60,8 @@ class Notes:
         self._done = 0
         self._began = time.monotonic()
         self._shown = 0.0
-        self._status: Any = None
+        self._live: Any = None
+        self._ticking: asyncio.TimerHandle | None = None
 
     def __call__(self, event: Event) -> None:
         """Something has happened."""
@@ -79,20 +82,24 @@ class Notes:
             print(text, file=sys.stderr, flush=True)
 
     def line(self) -> str:
-        """Tasks, providers, cost and time left."""
+        """Tasks, providers, what it can have cost, time left and time gone; without what is not known."""
         seconds = time.monotonic() - self._began
-        of = "" if self.total is None else f"/{self.total}"
-        parts = [f"{self._done}{of} done", f"{len(self._providers)} providers"]
-        parts.append(f"{format_amount(self.cost())} GLM")
-        if self.total and self._done:
+        parts: list[str] = []
+        if self.total is not None or self._done:
+            parts.append(f"{self._done}{'' if self.total is None else f'/{self.total}'} done")
+        parts.append(counted(len(self._providers), "provider"))
+        if (cost := self.cost()) > 0:
+            parts.append(f"up to {short_amount(cost)} GLM")
+        if self.total and 0 < self._done < self.total:
             parts.append(f"{seconds / self._done * (self.total - self._done):.0f} s left")
         return ", ".join([*parts, f"{seconds:.0f} s"])
 
     def close(self) -> None:
         """Take the line that changes away."""
-        if self._status is not None:
-            self._status.stop()
-            self._status = None
+        if self._ticking is not None:
+            self._ticking.cancel()
+            self._live.stop()
+            self._live = self._ticking = None
 
     def _tell(self, event: Event) -> None:
         described = describe(event)
@@ -102,26 +109,34 @@ class Notes:
 
     def _show(self) -> None:
         self._shown = time.monotonic()
-        if self._status is None:
+        if self._live is None:
             from rich.console import Console
-            from rich.status import Status
+            from rich.live import Live
 
-            self._status = Status("", console=Console(stderr=True))
-            self._status.start()
-        self._status.update(self.line())
+            self._live = Live(console=Console(stderr=True), auto_refresh=False, transient=True)
+            self._live.start()
+            self._tick()
+        self._live.update(self.line(), refresh=True)
+
+    def _tick(self) -> None:
+        """Time goes on also while nothing happens."""
+        self._ticking = asyncio.get_running_loop().call_later(TICK_S, self._tick)
+        self._live.update(self.line(), refresh=True)
 
 
 def ending(report: CostReport) -> str:
     """A cost report as a few lines."""
-    lines = [f"{format_amount(report.spent)} GLM"]
+    lines = [f"{short_amount(report.spent)} GLM"]
     for one in report.providers:
         failed = f", {one.failed} failed" if one.failed else ""
         lines.append(f"  {one.provider}: {one.tasks} done{failed}, {_spent(one.seconds, one.cost)}")
     for each in report.tasks:
         wrong = f", {each.errors} with an error" if each.errors else ""
-        lines.append(f"  {each.task}: {each.count} times{wrong}, {_spent(each.seconds, each.cost)}")
+        lines.append(
+            f"  {each.task}: {counted(each.count, 'time')}{wrong}, {_spent(each.seconds, each.cost)}"
+        )
     return "\n".join(lines)
 
 
 def _spent(seconds: float, cost: Decimal) -> str:
-    return f"{seconds:.1f} s, {format_amount(cost)} GLM"
+    return f"{seconds:.1f} s, {short_amount(cost)} GLM"

@@ -8,7 +8,8 @@ from decimal import Decimal
 from html import escape
 from pathlib import Path
 
-from golemnet.model.money import format_amount
+from golemnet.model.money import format_amount, short_amount
+from golemnet.requestor.summary import counted
 from golemnet.sdk.costs import CostReport
 from golemnet.sdk.timeline import Span, Timeline
 
@@ -16,7 +17,6 @@ LABEL, WIDTH, ROW, BAR = 150, 900, 26, 16
 COLOURS = ("#3b6ea8", "#4f8f5b", "#8a6fae", "#b07a2a", "#2f8f94", "#7a7f3a")
 BAD = "#c0392b"
 TICKS = 8
-SHOWN_TO = Decimal("1e-12")
 _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 1100px; margin: 2em auto; padding: 0 1em }
 body { color: #222; background: #fff }
@@ -42,7 +42,8 @@ def write_report(path: Path, timeline: Timeline, costs: CostReport, budget: Deci
 def page(timeline: Timeline, costs: CostReport, budget: Decimal) -> str:
     """The report as text. Names and outputs of strangers stay text, whatever stands in them."""
     done = sum(line.count for line in costs.tasks)
-    heading = f"{done} tasks at {len(costs.providers)} providers in {timeline.seconds:.1f} s"
+    where = counted(len(costs.providers), "provider")
+    heading = f"{counted(done, 'task')} at {where} in {timeline.seconds:.1f} s"
     spent = f"{_glm(costs.spent)} GLM of {format_amount(budget)} GLM"
     known = f", {timeline.recalled} results known from before" if timeline.recalled else ""
     return "\n".join(
@@ -112,7 +113,7 @@ def _round_times(end: float) -> list[float]:
 
 
 def _glm(amount: Decimal) -> str:
-    return format_amount(amount.quantize(SHOWN_TO))
+    return short_amount(amount)
 
 
 def _kind(span: Span) -> str:
@@ -127,7 +128,7 @@ def _providers(costs: CostReport) -> str:
             each.tasks,
             each.failed,
             f"{each.seconds:.1f}",
-            format_amount(each.cost),
+            short_amount(each.cost),
         ]
         for each in sorted(costs.providers, key=lambda each: -each.cost)
     ]

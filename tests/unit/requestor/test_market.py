@@ -186,7 +186,7 @@ def report(seen, matched=0, subnets=(), by_demand=(), by_offers=()):
             report(7, by_demand=[("mem>=64", 2), ("threads>=4", 7)], subnets={"demo-1": 7}),
             ["threads>=4 refused 7", "mem>=64 refused 2"],
         ),
-        (report(1, by_offers=[("time<9", 1)]), ["their own time<9 refused us 1 times"]),
+        (report(1, by_offers=[("time<9", 1)]), ["their own time<9 refused us 1 time"]),
         (
             report(3, subnets={"public": 2, "lab": 1}),
             ["nobody is on the subnet demo-1; there are offers on lab (1), public (2)"],
@@ -196,7 +196,7 @@ def report(seen, matched=0, subnets=(), by_demand=(), by_offers=()):
             ["nobody is on the subnet demo-1; there are offers on a (1), b (1), c (1), d (1), e (1)"],
         ),
         (report(3, subnets={"public": 2, "demo-1": 1}), []),
-        (report(3, matched=2), ["2 would suit, but are too dear or do not answer"]),
+        (report(3, matched=2), ["2 would suit, but are too dear, refuse or do not answer"]),
     ],
 )
 def test_the_reasons_are_for_people_and_the_commonest_comes_first(found, said):

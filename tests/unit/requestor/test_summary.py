@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 from golemnet.requestor import events
+from golemnet.requestor.buyer import timed_out
 from golemnet.requestor.summary import describe, printer
 from yapapi import get_version
 from yapapi.log import enable_default_logger, log_event, log_summary
@@ -119,3 +120,28 @@ def test_the_log_of_a_script_goes_to_its_file(sdk_log, tmp_path):
 
 def test_the_package_knows_its_version():
     assert get_version()[0].isdigit()
+
+
+REFUSED = "providers refuse: The work would end."
+
+
+@pytest.mark.parametrize(
+    ("nobody", "why", "hint"),
+    [
+        (None, "1 task done.", "longer timeout, or more workers"),
+        (
+            events.NothingMatched(demand_id="d", offers_seen=2, offers_matched=2, reasons=[REFUSED]),
+            "nobody is to be had, of 2 seen; providers refuse: The work would end.",
+            "longer timeout, or a higher price",
+        ),
+        (
+            events.NothingMatched(demand_id="d", offers_seen=2, reasons=["mem>=64 refused 2"]),
+            "no offer suits, of 2 seen; mem>=64 refused 2.",
+            "Demand what is on the market",
+        ),
+    ],
+)
+def test_a_run_that_takes_too_long_says_why_and_what_helps(nobody, why, hint):
+    error = timed_out(3.0, 1, nobody)
+    assert (error.what, error.why) == ("The run did not end within 3 s.", why)
+    assert hint in error.next_step

@@ -1,12 +1,16 @@
 """Estimates and reports: sums that a person can check."""
 
+import asyncio
 from decimal import Decimal
 
 import pytest
 from requestor_doors import deal
 
+from golemnet.model.money import short_amount
 from golemnet.model.pricing import LinearPricing
+from golemnet.requestor.events import AgreementSigned, TaskStarted
 from golemnet.requestor.strategies import SCORE_REJECTED, CheapestFirst, OfferView, price_per_hour
+from golemnet.sdk import progress
 from golemnet.sdk.calls import Call, Outcome
 from golemnet.sdk.commands import CommandKind
 from golemnet.sdk.costs import Book, estimate
@@ -72,8 +76,40 @@ def test_a_report_divides_what_each_provider_cost_by_the_time_of_its_calls():
     assert ending(report).splitlines()[0] == "9 GLM"
 
 
-@pytest.mark.parametrize("total", [None, 4])
-def test_the_line_that_changes(total):
+@pytest.mark.parametrize(("total", "shown"), [(None, "0 providers, 0 s"), (4, "0/4 done, 0 providers, 0 s")])
+def test_the_line_that_changes(total, shown):
     notes = Notes(shows=False)
     notes.total = total
-    assert notes.line().startswith("0/4 done" if total else "0 done")
+    assert notes.line() == shown
+    notes.cost = lambda: Decimal("0.0123456789")
+    notes(AgreementSigned(agreement_id="1", provider_id="0xann", provider_name="ann"))
+    assert "1 provider, up to 0.012345 GLM" in notes.line()
+
+
+async def test_time_goes_on_while_nothing_happens_until_the_end(monkeypatch):
+    monkeypatch.setattr(progress, "TICK_S", 0.01)
+    looks = asyncio.Semaphore(0)
+    notes = Notes(shows=True)
+    notes.cost = lambda: looks.release() or Decimal(0)
+    notes(TaskStarted(data="1", provider_name="ann"))
+    async with asyncio.timeout(20):
+        for _ in range(5):
+            await looks.acquire()
+    notes.close()
+    while not looks.locked():
+        await looks.acquire()
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(looks.acquire(), 0.1)
+
+
+@pytest.mark.parametrize(
+    ("amount", "shown"),
+    [
+        ("0", "0"),
+        ("999.9999999", "999.999999"),
+        ("0.00000012345", "0.00000012"),
+        ("1E-18", "0.000000000000000001"),
+    ],
+)
+def test_amounts_are_short_for_people_and_never_more_than_there_is(amount, shown):
+    assert short_amount(Decimal(amount)) == shown

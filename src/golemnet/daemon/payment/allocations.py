@@ -21,7 +21,7 @@ from golemnet.daemon.payment.spending import OWNER, Spender
 from golemnet.daemon.payment.store import AllocationRecord
 from golemnet.daemon.payment.wallet import Wallet
 from golemnet.database.database import Database
-from golemnet.model.money import parse_amount
+from golemnet.model.money import format_amount, parse_amount, short_amount
 from golemnet.rest.errors import BadRequest, Conflict
 from golemnet.rest.payment import AllocationUpdate, Decoration, MarketDecoration, NewAllocation
 from golemnet.rest.wire import utc
@@ -226,13 +226,16 @@ class Allocations:
 
 
 def _check_funds(balance: Decimal, reserved: Decimal, wanted: Decimal) -> None:
+    """``reserved`` are the ``wanted`` and all that is held for others. Raises BadRequest."""
     if reserved > balance:
-        free = max(balance - (reserved - wanted), Decimal(0))
+        held = reserved - wanted
+        free = short_amount(max(balance - held, Decimal(0)))
+        release = " or release allocations (yagna payment release-allocations)"
         raise BadRequest(
-            f"Not enough funds: {wanted:f} GLM are asked for, {free:f} are free.",
-            why=f"The account holds {balance:f} GLM; other allocations and payments hold the rest.",
-            next_step="Get tokens (yagna payment fund) or release allocations "
-            "(yagna payment release-allocations).",
+            f"Not enough funds: {format_amount(wanted)} GLM are asked for, {free} are free.",
+            why=f"The account holds {short_amount(balance)} GLM; "
+            f"{f'{short_amount(held)} of it are' if held else 'nothing of it is'} reserved or being paid.",
+            next_step=f"Get tokens (yagna payment fund){release if held else ''}.",
         )
 
 

@@ -15,6 +15,7 @@ from golemnet.chain.chain_file import write_chain_file
 from golemnet.chain.errors import NoChain
 from golemnet.chain.rpc import JsonRpc
 from golemnet.cli import yagna
+from golemnet.daemon.payment.allocations import _check_funds
 from golemnet.daemon.routes import deposits as deposit_routes
 from golemnet.daemon.routes import payment as payment_routes
 from golemnet.rest.deposits import DepositExtension, NewDeposit
@@ -303,3 +304,18 @@ async def test_what_the_command_shows_and_refuses(funder, command):
     assert row == [*ends, "3", "0", "2099-01-01 00:00", "open"]
     status, _, err = await command(funder, "payment", "deposit", "show", "abcdefg")
     assert (status, "No deposits end with 'abcdefg'" in err) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("held", "said", "hint"),
+    [
+        ("0", "holds 999.999999 GLM; nothing of it is reserved or being paid.", "(yagna payment fund)."),
+        ("4", "holds 999.999999 GLM; 4 of it are reserved or being paid.", "or release allocations"),
+    ],
+)
+def test_what_the_account_holds_is_said_as_it_is(held, said, hint):
+    balance, asked = Decimal("999.9999999"), Decimal(5000)
+    with pytest.raises(BadRequest) as caught:
+        _check_funds(balance, asked + Decimal(held), asked)
+    assert said in caught.value.why
+    assert hint in caught.value.next_step
