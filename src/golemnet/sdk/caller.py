@@ -46,6 +46,15 @@ class Caller(ABC):
     def _functions(self) -> dict[tuple[str, tuple[CommonFile, ...]], FunctionKind]:
         return {}
 
+    @cached_property
+    def _submitted(self) -> set[asyncio.Task[Any]]:
+        return set()
+
+    async def _all_submitted(self) -> None:
+        """Wait for the calls that nobody has waited for."""
+        while self._submitted:
+            await asyncio.wait(self._submitted)
+
     @abstractmethod
     def _hear(self, event: Event) -> None:
         """Something has happened to a call."""
@@ -105,11 +114,14 @@ class Caller(ABC):
         return self._map(function, lambda item: pack_call(function.name, tuple(item), {}), items, options)
 
     def submit(self, work: Callable[P, R], *positional: P.args, **named: P.kwargs) -> asyncio.Task[R]:
-        """One call, which begins at once; await its result."""
+        """One call, which begins at once; await its result. The end of this ``Golem`` waits for it, too."""
         function = self._function(work)
         item = positional[0] if len(positional) == 1 and not named else (positional, named)
         call = Call(function, item, pack_call(function.name, positional, named))
-        return asyncio.create_task(self._one(call, {}))
+        task = asyncio.create_task(self._one(call, {}))
+        self._submitted.add(task)
+        task.add_done_callback(self._submitted.discard)
+        return task
 
     async def run(
         self, command: str, files: Sequence[str | os.PathLike[str]] = (), **options: Unpack[RunOptions]

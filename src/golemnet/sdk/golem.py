@@ -139,21 +139,33 @@ class Golem(Caller):
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._interrupts.pay()
+        end = error or await self._wait_for_submitted()
         try:
-            await self._end(error)
+            await self._end(end)
         except asyncio.CancelledError as cancelled:
             if not self._interrupts.has_ended(cancelled):
                 raise
-            error = error or cancelled
+            end = end or cancelled
         finally:
-            self._is_open = False
             self._interrupts.close()
-            self._close(has_ended=error is None)
-        if self._interrupts.has_ended(error):
+            self._close(has_ended=end is None)
+        if self._interrupts.has_ended(end):
             raise KeyboardInterrupt from None
+        if end is not None and end is not error:
+            raise end
+
+    async def _wait_for_submitted(self) -> BaseException | None:
+        """Wait for the calls that nobody has waited for; what has ended that, if it was not their end."""
+        before = self._interrupts.count
+        try:
+            await self._all_submitted()
+        except asyncio.CancelledError as cancelled:
+            return cancelled
+        return Interrupted() if self._interrupts.count > before else None
 
     async def _end(self, error: BaseException | None) -> None:
+        self._is_open = False
+        self._interrupts.pay()
         try:
             await asyncio.gather(*(service.close(error) for service in self._services))
             if self._shelf is not None:

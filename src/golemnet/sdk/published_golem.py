@@ -81,6 +81,13 @@ class Golem(published.Golem, Caller):
             raise
         history.reserved(engine.buyer.allocation_id)
 
+    async def _stop(self, error: BaseException | None, wait_for_payments: bool) -> None:
+        try:
+            if error is None and sys.exc_info()[1] is None:
+                await self._all_submitted()
+        finally:
+            await super()._stop(error, wait_for_payments)
+
     async def _end(self, engine: Engine, error: BaseException | None) -> None:
         # `stop()` may be called on the way out of what has failed
         has_ended = error is None and sys.exc_info()[1] is None

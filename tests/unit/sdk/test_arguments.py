@@ -1,11 +1,14 @@
 """What makes no sense is said at once and in words, and nothing that was done is lost by it."""
 
 import asyncio
+import time
+from contextlib import suppress
 from datetime import timedelta
 from decimal import Decimal
 
 import pytest
 from local_containers import ShopBuyer
+from yapapi_shop import golem_at
 
 from golemnet import Golem
 from golemnet.errors import GolemError
@@ -224,3 +227,22 @@ async def test_the_first_interrupt_at_the_end_does_not_keep_providers_from_being
         if count == 1:
             paid.set()
         assert await asyncio.wait_for(running, WAIT_S) == end
+
+
+@pytest.mark.parametrize("door", ["golemnet", "yapapi"])
+async def test_the_end_waits_for_what_was_submitted(shop, door):
+    async with shop.golem(workers=1) if door == "golemnet" else golem_at(shop) as golem:
+        submitted = [golem.submit(double, each) for each in range(3)]
+    assert [each.result() for each in submitted] == [0, 2, 4]
+
+
+async def test_after_an_error_nobody_waits_for_what_was_submitted(shop):
+    with suppress(LookupError):
+        async with shop.golem(workers=1) as golem:
+            begun = golem.submit(time.sleep, 1000)
+            await asyncio.sleep(0)
+            late = golem.submit(time.sleep, 1000)
+            raise LookupError
+    await asyncio.wait_for(asyncio.wait({begun, late}), WAIT_S)
+    assert begun.cancelled()
+    assert "not open" in str(late.exception()), "nothing is begun any more"
