@@ -5,20 +5,21 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
+from golemnet.model.money import short_amount
 from golemnet.rest.payment import AccountStatus
 
 
 def status_rows(status: AccountStatus) -> list[dict[str, str]]:
     """A row each for driver, network and token, with a stage of the payments; one more for vouchers."""
-    token, gas = status.token, f"{_short(status.gas)} ETH"
+    token, gas = status.token, f"{short_amount(status.gas)} ETH"
     first = _row(f"driver: {status.driver}", "accepted", status.incoming_accepted, status.outgoing_accepted)
     second = _row(
         f"network: {status.network}", "confirmed", status.incoming_confirmed, status.outgoing_confirmed
     )
     third = _row(f"token: {token}", "requested", status.incoming_requested, status.outgoing_requested)
     first |= {
-        "total amount": f"{_short(status.amount)} {token}",
-        "reserved": f"{_short(status.reserved)} {token}",
+        "total amount": f"{short_amount(status.amount)} {token}",
+        "reserved": f"{short_amount(status.reserved)} {token}",
         "gas": gas,
     }
     if status.set_aside is None or status.unredeemed is None:
@@ -57,8 +58,8 @@ def _row(platform: str, stage: str, incoming: Decimal, outgoing: Decimal) -> dic
         "total amount": "",
         "reserved": "",
         "amount": stage,
-        "incoming": _short(incoming),
-        "outgoing": _short(outgoing),
+        "incoming": short_amount(incoming),
+        "outgoing": short_amount(outgoing),
         "gas": "",
     }
 
@@ -66,7 +67,3 @@ def _row(platform: str, stage: str, incoming: Decimal, outgoing: Decimal) -> dic
 def _stages(requested: Decimal, accepted: Decimal, confirmed: Decimal) -> dict[str, dict[str, Decimal]]:
     amounts = {"requested": requested, "accepted": accepted, "confirmed": confirmed}
     return {stage: {"totalAmount": amount} for stage, amount in amounts.items()}
-
-
-def _short(amount: Decimal) -> str:
-    return format(amount.quantize(Decimal("0.000001")).normalize(), "f")

@@ -10,7 +10,8 @@ from cyclopts import App, Parameter
 from msgspec.structs import replace
 
 from golemnet.cli.main import run_program
-from golemnet.cli.output import show_json, show_one, show_rows
+from golemnet.cli.output import show_json, show_one, show_rows, show_table
+from golemnet.cli.provider_tables import history_table
 from golemnet.cli.ya_provider_access import app as access
 from golemnet.cli.ya_provider_internet import keystore, rule, whitelist
 from golemnet.cli.ya_provider_options import AsJson, DataDir
@@ -90,7 +91,10 @@ def history(*, everything: bool = False, data_dir: DataDir = None, json: AsJson 
     """
     records = Journal(settings_from(data_dir=data_dir).journal_file).records()
     rows = history_rows(records if everything else records[-RECENT:])
-    show_rows(rows, as_json=json, columns=("agreement", "approved", "requestor", "state", "amount"))
+    if json:
+        show_json(rows)
+    else:
+        show_table(history_table(rows))
 
 
 @app.command

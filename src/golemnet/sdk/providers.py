@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -19,6 +20,9 @@ DISPUTE_WEIGHT = 10
 # How much is thought of somebody new: as if two of two calls had gone well.
 BENEFIT = 2
 MAX_KNOWN = 10_000
+IS_ID = re.compile("0x[0-9a-f]{40}")
+# Of an id that is not given in whole, and of those that fit.
+LEAST_OF_ID, MAX_TOLD = 4, 5
 
 
 class Provider(msgspec.Struct):
@@ -81,29 +85,56 @@ def learn(seen: Mapping[str, Provider]) -> None:
     _change(lambda known: [_of(known, each.provider_id).learn(each) for each in seen.values()])
 
 
-def block(provider_id: str, why: str) -> None:
-    """Have nothing to do with a provider any more. Raises GolemError if that is no id."""
-    _mark(provider_id, True, why)
+def block(provider: str, why: str) -> Provider:
+    """Have nothing to do with a provider any more: an id, the beginning of a known one, or a name.
+
+    Raises:
+        GolemError: nobody fits, or more than one.
+    """
+    return _mark(provider, True, why)
 
 
-def allow(provider_id: str) -> None:
-    """Forgive a provider: it is no longer blocked, and its disputes are forgotten."""
-    _mark(provider_id, False, "")
+def allow(provider: str) -> Provider:
+    """Forgive a provider, likewise: it is no longer blocked, and its disputes are forgotten."""
+    return _mark(provider, False, "")
 
 
-def _mark(provider_id: str, is_blocked: bool, why: str) -> None:
-    text = provider_id.lower()
-    if not text.startswith("0x") or len(text) != 42:
-        raise GolemError(
-            f"{provider_id!r} is no provider's id.", next_step="`golem providers --json` shows them."
-        )
+def _mark(text: str, is_blocked: bool, why: str) -> Provider:
+    marked: list[Provider] = []
 
     def change(known: Known) -> None:
-        provider = _of(known, text)
+        provider = _of(known, _find(known, text))
         provider.is_blocked, provider.why = is_blocked, why
         provider.disputes = provider.disputes if is_blocked else 0
+        marked.append(provider)
 
     _change(change)
+    return marked[0]
+
+
+def _find(known: Known, text: str) -> str:
+    """The id that is meant. Raises GolemError."""
+    start = text.lower().rstrip("….")
+    if IS_ID.fullmatch(start):
+        return start
+    fits = [each for each in known.values() if each.name == text or _begins(each.provider_id, start)]
+    if len(fits) == 1:
+        return fits[0].provider_id
+    if not fits:
+        raise GolemError(
+            f"{text[:80]!r} is no provider's name, and no beginning of an id.",
+            next_step="`golem providers` shows those that are known; of others the whole id is needed.",
+        )
+    told = [f"{each.name} {each.provider_id}" for each in fits[:MAX_TOLD]]
+    raise GolemError(
+        f"{text[:80]!r} is not one provider: {len(fits)} fit.",
+        why=f"{', '.join(told)}{' and others' if len(fits) > MAX_TOLD else ''}.",
+        next_step="Give more of the id.",
+    )
+
+
+def _begins(provider_id: str, start: str) -> bool:
+    return len(start) >= LEAST_OF_ID and provider_id.startswith(start)
 
 
 def _of(known: Known, provider_id: str) -> Provider:

@@ -72,8 +72,24 @@ def test_blocked_ones_are_refused_until_they_are_allowed():
     allow(ANN)
     assert scores(BestValue(), offer(ANN, 0.01))[0] > 0
     assert known_providers()[ANN].disputes == 0
-    with pytest.raises(GolemError, match="no provider's id"):
-        block("ann", "")
+
+
+def test_a_provider_is_known_by_its_name_or_the_beginning_of_its_id():
+    other = ANN[:10] + "c" * 32
+    learn(known(Provider(ANN, "ann"), Provider(BOB, "bob"), Provider(other, "ann")))
+    assert block("bob", "").provider_id == BOB
+    assert allow("0xBBBB…").provider_id == BOB
+    assert block(other[:11], "").provider_id == other
+    for text in ("ann", ANN[:10]):
+        with pytest.raises(GolemError, match="2 fit") as caught:
+            block(text, "")
+        assert ANN in caught.value.why
+        assert other in caught.value.why
+    for text in ("cid", "0x", "", "0xb"):
+        with pytest.raises(GolemError, match="no provider's name"):
+            block(text, "")
+    new = "0x" + "d" * 40
+    assert block(new, "").provider_id == new, "a whole id may be that of somebody unknown"
 
 
 def test_value_is_speed_and_reliability_for_the_price():
