@@ -16,7 +16,7 @@ from golemnet.sdk.errors import ServiceFailed
 COMMAND = "cat /proc/sys/kernel/random/uuid > index.html; exec busybox httpd -f -p 8000"
 HTTPD = {"image": "small", "port": 8000, "healthy": http("/index.html")}
 SOCKETS = Path(__file__).parent / "websocket_server.py"
-SOON_S = 10.0
+SOON_S = 20.0
 say = printer(print)
 
 

@@ -199,7 +199,7 @@ async def test_what_refuses_an_upgrade_is_an_ordinary_answer(session):
 
 
 async def test_a_joint_that_is_silent_for_long_is_given_up(session, monkeypatch):
-    monkeypatch.setattr(front_module, "SILENCE_S", 1.0)
+    monkeypatch.setattr(front_module, "SILENCE_S", 3.0)
     async with front_of(echo) as url, session.ws_connect(url) as socket:
         assert (await socket.receive(WAIT_S)).type is WSMsgType.CLOSED
 

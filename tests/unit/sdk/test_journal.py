@@ -228,7 +228,7 @@ def start_script(folder: Path, monkeypatch: pytest.MonkeyPatch) -> subprocess.Po
     folder.mkdir()
     (folder / "known").symlink_to(folder.parent / "known", target_is_directory=True)
     arguments = [sys.executable, str(SCRIPT), str(folder), "squares"]
-    return subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True)
+    return subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
 
 
 def kill_leftovers(folder: Path) -> None:
@@ -242,9 +242,11 @@ def test_a_script_for_yapapi_that_is_killed_goes_on(tmp_path: Path, monkeypatch)
     (tmp_path / "known").mkdir()
     monkeypatch.setenv("GOLEM_DATA_DIR", str(tmp_path / "known"))
     with start_script(tmp_path / "one", monkeypatch) as script:
+        assert script.stdin is not None
         assert script.stdout is not None
         for number in range(10):
             assert script.stdout.readline() == f"result {number * number}\n"
+            script.stdin.write("\n" * (number < 9))
         script.kill()
     kill_leftovers(tmp_path / "one")
     stopped = command_of("squares")

@@ -1,5 +1,7 @@
 """A script for yapapi in a process of its own, at the local containers, which prints results as they come.
 
+After each it waits for a line of its input, or for the end of that.
+
 Arguments: a folder, and the name of the run.
 """
 
@@ -54,6 +56,7 @@ async def main(folder: Path, run: str) -> None:
         async with open_shop(folder, patch) as shop, golem_at(shop, run=run) as golem:
             async for result in golem.map(squared, range(COUNT), window=3):
                 print("result", result, flush=True)
+                await asyncio.to_thread(sys.stdin.readline)
             print("starmapped", [each async for each in golem.starmap(pow, [(2, 3)])], flush=True)
             print("submitted", await golem.submit(squared, 5), flush=True)
             calls = [each["args"][-1].split() for _, each in shop.containers.runs()]
