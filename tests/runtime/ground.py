@@ -24,7 +24,7 @@ from golemnet.runtime.driver import Driver, Limits
 
 ALONE = "-alone"
 """A driver with this at the end shares no files of an image among activities."""
-WAIT_S = 150.0  # emulated machines are slow, and what runs out of memory may thrash for a minute first
+WAIT_S = 90.0  # emulated machines are slow
 MIB = 1 << 20
 LIMITS = Limits(memory_bytes=64 * MIB, storage_bytes=32 * MIB, cpu_cores=1.0, processes=24)
 

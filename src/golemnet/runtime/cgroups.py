@@ -59,12 +59,21 @@ def _split_usage(container: str, root: Path) -> Usage:
     return Usage(cpu_sec=cpu / 1e9, memory_peak_bytes=memory)
 
 
+def memory_group(container: str, root: Path = ROOT) -> Path:
+    """The folder of the container's group that has its memory."""
+    return (root if is_unified(root) else root / "memory") / PARENT / container
+
+
+def members(container: str, root: Path = ROOT) -> list[int]:
+    """The processes in the container's group."""
+    return _members(memory_group(container, root))
+
+
 def was_out_of_memory(container: str, root: Path = ROOT) -> bool:
     """Whether the kernel has killed something in the group for want of memory."""
-    unified = is_unified(root)
-    folder = root / PARENT / container if unified else root / "memory" / PARENT / container
+    file = "memory.events" if is_unified(root) else "memory.oom_control"
     try:
-        text = (folder / ("memory.events" if unified else "memory.oom_control")).read_text()
+        text = (memory_group(container, root) / file).read_text()
     except OSError:
         return False
     counts = dict(line.split() for line in text.splitlines())
@@ -94,13 +103,17 @@ def _remove(group: Path) -> None:
 
 
 def _kill_members(group: Path) -> None:
+    for process in _members(group):
+        _kill(process)
+
+
+def _members(group: Path) -> list[int]:
+    """Those that have a number here: the others are of another pid namespace."""
     try:
-        members = [int(line) for line in (group / "cgroup.procs").read_text().split()]
+        found = [int(line) for line in (group / "cgroup.procs").read_text().split()]
     except OSError:
-        return
-    for process in members:
-        if process > 0:
-            _kill(process)
+        return []
+    return [process for process in found if process > 0]
 
 
 def _kill(process: int) -> None:

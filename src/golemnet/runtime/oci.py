@@ -17,7 +17,7 @@ from pathlib import Path
 
 import msgspec
 
-from golemnet.runtime import cage, cgroups, commands, oci_spec, programs
+from golemnet.runtime import cage, cgroups, commands, oci_spec, programs, thrashing
 from golemnet.runtime.driver import Image, Isolation, Limits, Usage, Volume
 from golemnet.runtime.environment_folder import EnvironmentFolder, Marker
 from golemnet.runtime.errors import RuntimeFailure
@@ -53,12 +53,15 @@ class OciDriver:
         self._started = False
         self._network: NetworkNamespace | None = None
         self._last_usage = Usage(cpu_sec=0.0, memory_peak_bytes=0)
+        self._memory_bytes = 0
+        self._watching: asyncio.Task[None] | None = None
 
     async def deploy(self, image: Image, limits: Limits, env: Mapping[str, str]) -> Sequence[Volume]:
         """Mount the image and write the container's configuration."""
         self._user = _user_of(image)
         self._env = {**DEFAULT_ENV, **image.env, **env}
         self._work_dir = image.work_dir or "/"
+        self._memory_bytes = limits.memory_bytes
         await self._storage.mount(image.path, limits.storage_bytes)
         volumes = self._storage.make_volumes(image, self._user)
         self._write_bundle(image, limits, volumes)
@@ -109,7 +112,16 @@ class OciDriver:
         entering = ("exec", "--process", str(specification), "--pid-file", str(pid_file), self._container)
         started = await HostProcess.start(self._command(*entering), pid_file)
         self._running = [process for process in self._running if not process.ended] + [started]
+        self._look_after_it()
         return started
+
+    def _look_after_it(self) -> None:
+        if self._watching is None or self._watching.done():
+            watching = thrashing.watch(self._container, self._memory_bytes, self._is_busy)
+            self._watching = asyncio.create_task(watching)
+
+    def _is_busy(self) -> bool:
+        return any(not process.ended for process in self._running)
 
     async def network_namespace(self) -> NetworkNamespace:
         """The container's own, as its first process has it."""
@@ -133,6 +145,8 @@ class OciDriver:
         """Kill everything inside, unmount, remove the folder."""
         if self._network is not None:
             self._network.close()
+        if self._watching is not None:
+            self._watching.cancel()
         if self._started:
             await self.usage()
             await commands.attempt(self._command("delete", "-f", self._container))
