@@ -23,8 +23,9 @@ def serve(
 ) -> None:
     """Run a server on other machines: golem serve --port 8000 -- python3 -m http.server 8000.
 
-    Its address on this machine is printed once it is ready; requests go to the instances in turn. An instance
-    that ends or is not healthy is replaced. Ctrl-C lets open requests be answered, ends everything and pays.
+    Its address on this machine is printed once one instance is ready; requests go in turn to those that are.
+    An instance that ends or is not healthy is replaced. Ctrl-C lets open requests be answered, ends
+    everything and pays.
 
     Args:
         command: a program and its arguments; a single text is a shell command.
@@ -59,6 +60,7 @@ async def _serve(
             command[0] if len(command) == 1 else command,
             port=port,
             instances=instances,
+            ready=1,
             healthy=tcp() if health is None else http(health),
             files=files,
             listen=listen,

@@ -152,6 +152,18 @@ class InstanceFailed(Event, frozen=True):
     problem: str
 
 
+class InstancesMissing(Event, frozen=True):
+    """Of the instances of a service that are ``wanted``, only some are ``ready``; ``reasons`` say why."""
+
+    data: str
+    ready: int
+    wanted: int
+    reasons: list[str]
+
+    def __str__(self) -> str:
+        return "; ".join([f"{self.ready} of {self.wanted} instances are ready", *self.reasons])
+
+
 class ClaimRejected(Event, frozen=True):
     """A provider asks for what is not justified, or for more than is left."""
 

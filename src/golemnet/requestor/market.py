@@ -283,8 +283,10 @@ class Market:
 
     async def nobody(self) -> NothingMatched | None:
         """Why there is nobody to sign with; None if there is or was somebody, or the daemon cannot say."""
-        if self._anyone.is_set():
-            return None
+        return None if self._anyone.is_set() else await self.explain()
+
+    async def explain(self) -> NothingMatched | None:
+        """Why there is nobody more to sign with; None if the daemon cannot say."""
         try:
             report = await self._client.market.explain_demand(self.demand_id)
         except (ApiError, DaemonUnreachable) as error:

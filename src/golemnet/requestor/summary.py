@@ -15,6 +15,7 @@ from golemnet.requestor.events import (
     Event,
     InstanceFailed,
     InstanceReady,
+    InstancesMissing,
     InvoiceAccepted,
     NothingMatched,
     ProviderDisagreed,
@@ -87,6 +88,8 @@ def _describe_service(event: Event) -> tuple[str, str, str] | None:
             return GOOD, event.provider_name, f"`{event.data}` is ready after {event.seconds:.1f} s"
         case InstanceFailed():
             return BAD, event.provider_name, f"`{event.data}` failed: {event.problem}"
+        case InstancesMissing():
+            return BAD, "market", str(event)
         case _:
             return None
 

@@ -94,6 +94,7 @@ RULES: Mapping[str, Rule] = {
     "port": (_optional(_whole(1, MAX_PORT)), "a port: 1 to 65535"),
     "listen": (_whole(0, MAX_PORT), "a port of this machine: 1 to 65535, or 0 for any"),
     "instances": (_optional(_whole(0)), "a number of machines: 0 or more"),
+    "ready": (_optional(_whole(0)), "a number of instances: 0 or more"),
     "healthy": (_optional(callable), 'http("/path"), tcp(), or a function of an instance'),
     "restart": (get_args(Restart).__contains__, f"one of {', '.join(get_args(Restart))}"),
     "ready_within": (_is_duration, "a timedelta, such as timedelta(minutes=5)"),

@@ -191,6 +191,7 @@ class Golem(Caller):
         image: str | None = None,
         port: int | None = None,
         instances: int | None = None,
+        ready: int | None = None,
         healthy: Check | None = None,
         restart: Restart = "always",
         files: Sequence[str | os.PathLike[str]] = (),
@@ -205,6 +206,7 @@ class Golem(Caller):
             image: what it runs in; by default that of this Golem.
             port: where it listens, if it does.
             instances: at how many machines; one by default, or as many as are resumed.
+            ready: how many of them are ready when the service is entered; by default all.
             healthy: ``http("/path")``, ``tcp()``, or any function of an instance; by default ``tcp()`` if
                 there is a port.
             restart: what becomes of an instance that ends or is not healthy: ``always``, ``on-failure`` or
@@ -224,6 +226,7 @@ class Golem(Caller):
             image=self._image if image is None else image,
             port=port,
             instances=instances,
+            ready=ready,
             healthy=healthy,
             restart=restart,
             files=files,
@@ -251,7 +254,7 @@ class Golem(Caller):
             return Desk(self._buyer, ApiConfig(), found, self._history.hear), plan
 
         self._shelf = self._shelf or Shelf()
-        service = Service(desk, wanted, listen, resume, self._shelf)
+        service = Service(desk, wanted, wanted if ready is None else ready, listen, resume, self._shelf)
         self._services.append(service)
         return service
 
@@ -311,7 +314,7 @@ class Golem(Caller):
     async def _drain_services(self, serving: Sequence[Service]) -> None:
         """Services have no end of their own: when nobody uses them any more, the program is stopped."""
         await asyncio.gather(self._pools.drained(), *(each.drain() for each in serving))
-        self._interrupts.stop()
+        self._interrupts.stop(text="")  # what happens now was said
 
     def _say(self, text: str) -> None:
         if isinstance(self._consume, Notes):

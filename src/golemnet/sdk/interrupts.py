@@ -61,10 +61,10 @@ class Interrupts:
         is_ours = self.is_stopped and isinstance(error, asyncio.CancelledError)
         return is_ours or isinstance(error, Interrupted)
 
-    def stop(self) -> None:
-        """End the program; nothing if that is done."""
+    def stop(self, text: str = "stopping; providers are still paid") -> None:
+        """End the program, and say so; nothing if that is done."""
         if not self.is_stopped:
-            self._cancel("stopping; providers are still paid")
+            self._cancel(text)
 
     def pay(self) -> None:
         """Everything has ended but the payments: from now on the first one does not end these."""
@@ -84,7 +84,8 @@ class Interrupts:
     def _cancel(self, text: str) -> None:
         if self._task is not None:
             self.is_stopped = True
-            self._say(text)
+            if text:
+                self._say(text)
             self._task.cancel()
 
 

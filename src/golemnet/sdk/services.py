@@ -26,6 +26,7 @@ from golemnet.sdk.errors import ServiceFailed
 from golemnet.sdk.front import DRAIN_S, Front
 from golemnet.sdk.images import FoundImage
 from golemnet.sdk.instances import Instance, Plan, left_of, serialized
+from golemnet.sdk.lacking import tell_what_is_missing
 from golemnet.sdk.shelf import Shelf
 
 # The buyer ends everything in time and says why: the cluster must not come first.
@@ -42,8 +43,8 @@ class Desk(msgspec.Struct):
     image: FoundImage
     emit: Consumer
 
-    async def open(self, plan: Plan, tell: Tell) -> Cluster[Instance]:
-        """A cluster without instances, whose demand is on the market."""
+    async def open(self, plan: Plan, tell: Tell) -> tuple[Cluster[Instance], Market]:
+        """A cluster without instances, and the market, on which its demand is."""
         capabilities = () if plan.port is None else ("vpn",)
         image = msgspec.structs.replace(self.image, capabilities=capabilities)
         demand = await self.buyer.demand_text(image)
@@ -60,7 +61,7 @@ class Desk(msgspec.Struct):
             demand=builder,
         )
         market: Market = await self.buyer.publish(demand, self._both(job), job.listen)
-        return Cluster(self, job, market, Instance)
+        return Cluster(self, job, market, Instance), market
 
     def _both(self, job: Job) -> Consumer:
         def hear(event: Event) -> None:
@@ -78,6 +79,7 @@ class Service:
     Args:
         desk: makes what it buys by, and the plan, when it begins.
         instances: how many.
+        ready: how many of them are ready when it has begun.
         listen: the port of this machine for ``url``; any that is free if it is 0.
         resume: what ``suspend`` has returned.
         shelf: keeps what is suspended.
@@ -87,27 +89,32 @@ class Service:
         self,
         desk: Callable[[], Awaitable[tuple[Desk, Plan]]],
         instances: int,
+        ready: int,
         listen: int,
         resume: Sequence[dict[str, Any]],
         shelf: Shelf,
     ) -> None:
         self._open_desk = desk
-        self._first = instances
+        self._first, self._first_ready = instances, ready
         self._left = left_of(resume)
         self._shelf = shelf
         self._front = Front(lambda: self.instances, listen)
         self._changed = asyncio.Event()
         self._releasing: set[asyncio.Task[None]] = set()
         self._cluster: Cluster[Instance] | None = None
+        self._telling: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
         self._desk, self._plan = await self._open_desk()
-        self._cluster = await self._desk.open(self._plan, self._hear)
+        self._cluster, market = await self._desk.open(self._plan, self._hear)
+        self._telling = asyncio.create_task(
+            tell_what_is_missing(self._plan.shown, lambda: self.instances, market, self._desk.emit)
+        )
         try:
             if self._plan.port is not None:
                 await self._front.run()
             await self._find_again(self._cluster)
-            await self.scale(self._first)
+            await self._scale(self._first, self._first_ready)
         except BaseException:
             await self.close()
             raise
@@ -155,13 +162,16 @@ class Service:
         Raises:
             ServiceFailed: one fails wherever it is started.
         """
+        await self._scale(instances, instances)
+
+    async def _scale(self, instances: int, ready: int) -> None:
         known = sorted(self.instances, key=lambda each: not each.is_ready)
         await asyncio.gather(*(self._dismiss(each) for each in known[instances:]))
         more = instances - len(known)
         if more > 0:
             self._running().spawn_instances(instance_params=[{"plan": self._plan}] * more)
         await asyncio.gather(*(each.open() for each in self.instances if self._plan.port is not None))
-        await self._until(lambda: all(each.is_ready or _is_over(each) for each in self.instances))
+        await self._until(lambda: self._is_enough(ready))
 
     async def wait(self) -> None:
         """Wait until all instances have ended for good, if they may, or Ctrl-C.
@@ -199,6 +209,8 @@ class Service:
         cluster, self._cluster = self._cluster, None
         if cluster is None:
             return
+        if self._telling is not None:
+            self._telling.cancel()
         await cluster.__aexit__(None, error, None)
         await self._front.drain()
         for instance in cluster.instances:
@@ -211,6 +223,10 @@ class Service:
     @property
     def _all(self) -> list[Instance]:
         return [] if self._cluster is None else self._cluster.instances
+
+    def _is_enough(self, ready: int) -> bool:
+        there = sum(each.is_ready for each in self.instances)
+        return there >= ready or all(each.is_ready or _is_over(each) for each in self.instances)
 
     def _running(self) -> Cluster[Instance]:
         if self._cluster is None:

@@ -7,13 +7,16 @@ import pytest
 from aiohttp import web
 
 from golemnet.errors import GolemError
+from golemnet.requestor.events import NothingMatched
 from golemnet.requestor.published.events import exc_info_of
 from golemnet.requestor.published.service_state import ServiceState
-from golemnet.sdk import instances
+from golemnet.sdk import instances, lacking
 from golemnet.sdk.errors import Unhealthy
 from golemnet.sdk.front import Front
 from golemnet.sdk.health import http, is_well, tcp
 from golemnet.sdk.instances import Instance, Plan
+from golemnet.sdk.lacking import tell_what_is_missing
+from golemnet.sdk.services import Service
 
 
 def plan(**changes) -> Plan:
@@ -143,3 +146,82 @@ async def visit(session, front, path):
 async def session():
     async with aiohttp.ClientSession() as session:
         yield session
+
+
+class OneMarket:
+    """A market that says why nobody is there."""
+
+    def __init__(self, is_empty=False, seen=0, reasons=()):
+        self.is_empty = is_empty
+        self.found = NothingMatched(demand_id="d", offers_seen=seen, reasons=[*reasons])
+
+    async def nobody(self):
+        return self.found if self.is_empty else None
+
+    async def explain(self):
+        return self.found
+
+
+def in_states(*states):
+    found = [Instance(plan()) for _ in states]
+    for instance, state in zip(found, states, strict=True):
+        instance.service_instance.state = state
+    return found
+
+
+async def missing(monkeypatch, instances, market):
+    """What is told at the first two looks."""
+    monkeypatch.setattr(lacking, "LOOK_S", 0.001)
+    looks, told = asyncio.Semaphore(0), []
+
+    def wanted():
+        looks.release()
+        return instances
+
+    telling = asyncio.create_task(tell_what_is_missing("serve", wanted, market, told.append))
+    async with asyncio.timeout(20):
+        for _ in range(3):
+            await looks.acquire()
+    telling.cancel()
+    return [str(each) for each in told]
+
+
+RUNNING, STARTING, PENDING = ServiceState.running, ServiceState.starting, ServiceState.pending
+
+
+@pytest.mark.parametrize(
+    ("states", "market", "told"),
+    [
+        ([RUNNING, RUNNING], OneMarket(), []),
+        ([PENDING], OneMarket(is_empty=True), []),
+        (
+            [RUNNING, RUNNING, PENDING],
+            OneMarket(),
+            [f"2 of 3 instances are ready; 1 instance without a provider; {lacking.NO_MORE}"],
+        ),
+        (
+            [RUNNING, STARTING, PENDING, PENDING],
+            OneMarket(seen=3, reasons=["mem>=64"]),
+            ["1 of 4 instances are ready; 1 being started; 2 instances without a provider; mem>=64"],
+        ),
+    ],
+)
+async def test_what_is_missing_is_told_once_in_a_while(monkeypatch, states, market, told):
+    assert await missing(monkeypatch, in_states(*states), market) == told
+
+
+@pytest.mark.parametrize(
+    ("states", "ready", "is_enough"),
+    [
+        ([PENDING, PENDING], 1, False),
+        ([RUNNING, PENDING], 1, True),
+        ([RUNNING, PENDING], 2, False),
+        ([RUNNING, RUNNING], 2, True),
+        ([RUNNING], 2, True),
+        ([], 1, True),
+    ],
+)
+def test_when_a_service_has_begun(monkeypatch, states, ready, is_enough):
+    service = Service(None, 2, ready, 0, (), None)
+    monkeypatch.setattr(Service, "instances", in_states(*states))
+    assert service._is_enough(ready) == is_enough
