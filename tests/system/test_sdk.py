@@ -259,6 +259,33 @@ async def test_ctrl_c_finishes_what_is_running_and_pays(net: DemoNetwork, ledger
     await ledger.check()
 
 
+async def test_sigterm_leaves_nothing_and_what_sigkill_leaves_the_next_script_ends(
+    net: DemoNetwork, ledger: Ledger, tmp_path: Path
+):
+    environment = {**net.environment, "GOLEM_DATA_DIR": str(tmp_path / "known")}
+    serve = (GOLEM, "serve", "-i", "small", "--port", "80", "-n", str(PROVIDERS), "--", "httpd -f -p 80")
+    for number, held in ((signal.SIGTERM, 0), (signal.SIGKILL, PROVIDERS)):
+        process = await asyncio.create_subprocess_exec(
+            *serve, env={**os.environ, **environment}, stdout=asyncio.subprocess.PIPE
+        )
+        assert process.stdout is not None
+        assert await asyncio.wait_for(process.stdout.readline(), STEP_S)
+        process.send_signal(number)
+        assert await asyncio.wait_for(process.wait(), STEP_S) == (143 if held == 0 else -number)
+        assert await reserved(net) == (held, min(held, 1))
+
+    status, _, err = await golem(environment, tmp_path, "run", "-i", "small", "true")
+    assert (status, await reserved(net)) == (0, (0, 0)), err
+    await ledger.check()
+
+
+async def reserved(net: DemoNetwork) -> tuple[int, int]:
+    """How many providers work for the node's programs, and from how many allocations they are paid."""
+    async with net.requestor() as client:
+        agreements = await client.market.list_agreements(state="Approved")
+        return len(agreements), len(await client.payment.get_allocations())
+
+
 async def test_a_script_that_was_killed_goes_on(net: DemoNetwork, ledger: Ledger, tmp_path: Path):
     """What was done is not done again, and those who worked for the killed process are paid as well."""
     environment = {**net.environment, "GOLEM_DATA_DIR": str(tmp_path / "known")}

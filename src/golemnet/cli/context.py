@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,6 +13,8 @@ from golemnet.errors import GolemError
 
 if TYPE_CHECKING:
     from golemnet.rest.client import Client
+
+SOCKET_HINT = "Start one by `yagna service run`, or name its data directory by --datadir."
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,7 @@ class Context:
             GolemError: no daemon is running there.
         """
         from golemnet.daemon.settings import load_settings
+        from golemnet.model.local_shell import start_hint
         from golemnet.rest.client import Client
 
         socket = load_settings({"data_dir": self.data_dir}).socket_path
@@ -38,7 +42,7 @@ class Context:
             raise GolemError(
                 "No daemon is running.",
                 why=f"There is no socket {socket}.",
-                next_step="Start one by `yagna service run`, or name its data directory by --datadir.",
+                next_step=SOCKET_HINT if self.data_dir is not None else start_hint(os.environ, SOCKET_HINT),
             )
         return Client.local(socket)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from contextlib import suppress
 from itertools import count
 from pathlib import Path
@@ -32,6 +33,7 @@ from golemnet.gftp.messages import (
 )
 from golemnet.gftp.shared_files import SharedFiles, SharingError
 from golemnet.gftp.urls import GftpUrl, parse_url
+from golemnet.model.local_shell import start_hint
 from golemnet.model.node_id import NodeId
 
 LINK_PATH = "/gsb-api/v1/files"
@@ -40,6 +42,7 @@ BIND_TIMEOUT_S = 10.0
 HEARTBEAT_S = 20.0
 RECONNECT_PAUSES_S = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 MAX_ASKS = 16
+FILES_HINT = "Start it by `yagna service run`; check GSB_URL, or YAGNA_API_URL and YAGNA_APPKEY."
 
 
 class DaemonNotReached(GolemError):
@@ -146,7 +149,7 @@ class Link:
         return DaemonNotReached(
             "The node's daemon cannot be reached.",
             why=str(self._failure or "It did not answer in time."),
-            next_step="Start it by `yagna service run`; check GSB_URL, or YAGNA_API_URL and YAGNA_APPKEY.",
+            next_step=start_hint(os.environ, FILES_HINT),
         )
 
     # -- serving -------------------------------------------------------------------------------------------

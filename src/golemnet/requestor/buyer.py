@@ -30,12 +30,14 @@ from golemnet.requestor.payments import Cashier
 from golemnet.requestor.platforms import chosen_platform
 from golemnet.requestor.reserving import reserve
 from golemnet.requestor.run import Run
+from golemnet.requestor.session import DAEMON_AWAY_S
 from golemnet.requestor.strategies import MarketStrategy
 from golemnet.requestor.summary import counted
 from golemnet.requestor.task_queue import AnyTask, TaskQueue
+from golemnet.requestor.termination import Termination
+from golemnet.requestor.wills import State, Will, of_the_dead, release, wind_up
 from golemnet.requestor.worker import Drive, Worker, driving
 from golemnet.rest.client import Client
-from golemnet.rest.errors import ApiError
 from golemnet.rest.payment import Decoration, MarketDecoration
 from golemnet.rest.transport import DaemonUnreachable
 
@@ -99,6 +101,7 @@ class Buyer:
         self._started = time.monotonic()
         self.expires = self._clock.now() + self._timeout
         self._stack = AsyncExitStack()
+        self._termination = self._stack.enter_context(Termination())
         try:
             await self._open()
         except BaseException:
@@ -109,12 +112,17 @@ class Buyer:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.ending()
         try:
             # a loop that was left by `break` has not stopped its run
             await asyncio.gather(*(run.stop() for run in self._runs))
             await self._finish()
         finally:
             await self._stack.aclose()
+
+    def ending(self) -> None:
+        """Nothing is bought any more: SIGTERM does not cut short what remains, which is to pay."""
+        self._termination.ending()
 
     async def demand(self, package: Package) -> Market:
         """Put a demand for ``package`` on the market, where it stays until everything ends."""
@@ -191,17 +199,17 @@ class Buyer:
 
         Raises:
             RunTimeout, BudgetExhausted: a limit is reached.
+            DaemonUnreachable: the daemon has not answered for a minute.
             TaskFailed, WorkerFailed: the run has failed.
         """
         while True:
             # also when one task after the other is done without a pause
             if time.monotonic() - self._looked >= look_s:
                 await self.check_limits()
-            try:
+            with suppress(TimeoutError):
                 async with asyncio.timeout(max(min(self.left_s, look_s), 0.0)):
                     return await run.next_done()
-            except TimeoutError:
-                await self.check_limits()
+            await self.check_limits()
 
     @property
     def allocation_id(self) -> str:
@@ -233,8 +241,9 @@ class Buyer:
         return self.cashier.most(self._clock.now())
 
     async def check_limits(self) -> None:
-        """Raise RunTimeout or BudgetExhausted when it is time to end."""
+        """Raise RunTimeout, BudgetExhausted or DaemonUnreachable when it is time to end."""
         self._looked = time.monotonic()
+        self._check_daemon()
         if self.left_s <= 0:
             raise await self._timed_out()
         most = self.most()
@@ -246,6 +255,15 @@ class Buyer:
                 next_step="Raise the budget, or use cheaper providers by a strategy.",
             )
 
+    def _check_daemon(self) -> None:
+        silence = self._client.silence
+        if silence.error is not None and silence.lasted_s >= DAEMON_AWAY_S:
+            raise DaemonUnreachable(
+                f"The daemon has not answered for {DAEMON_AWAY_S:g} s.",
+                why=f"{silence.error.why}.",
+                next_step=silence.error.next_step,
+            )
+
     async def _timed_out(self) -> RunTimeout:
         nobody = [found for market in self._markets if (found := await market.nobody()) is not None]
         return timed_out(self._timeout.total_seconds(), self.accepted, nobody[0] if nobody else None)
@@ -255,26 +273,33 @@ class Buyer:
     async def _open(self) -> None:
         stack = self._stack
         await stack.enter_async_context(self._client)
+        self._client.silence.tell = log.warning
         self._files = await stack.enter_async_context(SharedFolder(self._daemon or daemon_of(os.environ)))
         if self.earlier is not None:
             await self.earlier.release(self._client)
+        me = await self._client.identity.me()
+        self._name = me.name
+        self._wind_up_the_dead(me.identity)
         self._allocation = await reserve(
             self._client, self.budget.total, self.expires, self._platform, self._deposit
         )
+        self._will = Will.new(self._allocation.allocation_id)
         stack.push_async_callback(self._release)
         since = now = self._clock.now()
         allocation_id = self._allocation.allocation_id
         self.cashier = Cashier(self._client, self._clock, self.budget, allocation_id, self._emit)
+        self._keep_will(me.identity)
         if self.earlier is not None:
             since = self.earlier.since
             self.budget.promise("", self.earlier.spent)
             await self.earlier.end(self._client, self.cashier, now)
-        self._name = (await self._client.identity.me()).name
         self._in_background(self.cashier.run(since))
 
     async def _finish(self) -> None:
         """Wait for the invoices of all agreements; what comes later stays reserved in vain for a while."""
-        unpaid = await self.cashier.settle(self.patience_s)
+        # no invoice comes through a daemon that is gone
+        patience_s = 0.0 if self._client.silence.lasted_s else self.patience_s
+        unpaid = await self.cashier.settle(patience_s)
         self._emit(
             RunEnded(
                 seconds=time.monotonic() - self._started,
@@ -287,10 +312,33 @@ class Buyer:
     def _in_background(self, work: Coroutine[Any, Any, None]) -> None:
         self._stack.push_async_callback(_stop, asyncio.create_task(work))
 
+    def _wind_up_the_dead(self, node_id: str) -> None:
+        """End what killed scripts have left at others. A run that goes on sees to its own."""
+        own = self.earlier.allocations if self.earlier is not None else ()
+        for will, state in of_the_dead(node_id):
+            if state.allocation_id in own:
+                will.done()
+            else:
+                self._in_background(wind_up(will, state, self._client, self._clock))
+
+    def _keep_will(self, node_id: str) -> None:
+        def write() -> None:
+            cashier = self.cashier
+            self._will.write(State(node_id, self.allocation_id, cashier.left(), cashier.unpaid()))
+
+        write()
+        self.cashier.on_change = write
+        self._in_background(self._will.stay_alive(self._clock))
+
     async def _release(self) -> None:
         """Give back what is not spent. The daemon keeps what was accepted."""
-        with suppress(ApiError, DaemonUnreachable):
-            await self._client.payment.release_allocation(self._allocation.allocation_id)
+        try:
+            await release(self._client, self.allocation_id)
+            self._will.done()
+        except DaemonUnreachable:
+            log.info("the next script of this node releases the allocation")
+        finally:
+            self._will.keep()
 
 
 def timed_out(seconds: float, accepted: int, nobody: NothingMatched | None) -> RunTimeout:

@@ -38,6 +38,7 @@ from golemnet.requestor.events import (
 from golemnet.requestor.owners import Owners
 from golemnet.requestor.strategies import MarketStrategy, OfferView
 from golemnet.requestor.summary import counted
+from golemnet.requestor.trouble import Trouble
 from golemnet.rest.client import Client
 from golemnet.rest.errors import ApiError, NotFound
 from golemnet.rest.market import (
@@ -123,9 +124,10 @@ class Market:
     async def run(self) -> None:
         """Negotiate until cancelled; explains when there is nobody to negotiate with."""
         explaining = asyncio.create_task(self._explain())
+        trouble = Trouble("the market cannot be asked")
         try:
             while True:
-                await self._attend()
+                await self._attend(trouble)
         finally:
             explaining.cancel()
 
@@ -159,16 +161,17 @@ class Market:
                     await self._clock.sleep(quiet_s)
         return self.candidates.waiting()
 
-    async def _attend(self) -> None:
+    async def _attend(self, trouble: Trouble) -> None:
         try:
             events = await self._client.market.demand_events(self.demand_id, timeout_s=POLL_S)
         except NotFound:
             await self.publish()
             return
         except (ApiError, DaemonUnreachable) as error:
-            log.warning("the daemon does not answer why=%s", str(error))
+            trouble.begins(error)
             await self._clock.sleep(RETRY_S)
             return
+        trouble.ends()
         for event in events:
             await self._answer(event)
 

@@ -26,6 +26,7 @@ from golemnet.requestor.details import (
 )
 from golemnet.requestor.events import ClaimRejected, Consumer, InvoiceAccepted
 from golemnet.requestor.market import Deal
+from golemnet.requestor.trouble import Trouble
 from golemnet.rest.client import Client
 from golemnet.rest.errors import ApiError
 from golemnet.rest.payment import DebitNote, DebitNoteEvent, Invoice, InvoiceEvent, Rejection
@@ -36,7 +37,7 @@ RETRY_S = 1.0
 # A provider that cannot be reached may come back for a moment to be paid; waiting longer is in vain.
 GONE_S = 3.0
 SERVER_ERROR = 500
-OPEN = "RECEIVED"
+OPEN, ANSWERED = "RECEIVED", ("ACCEPTED", "SETTLED")
 
 log = logging.getLogger(__name__)
 
@@ -44,13 +45,16 @@ log = logging.getLogger(__name__)
 class Account(msgspec.Struct):
     """An agreement as the cashier sees it; ``meters`` by activity.
 
-    Of one that ``is_inherited`` only the invoice counts. A provider that ``is_gone`` may never send one.
+    Of one that ``is_inherited`` only the invoice counts. With one that ``is_lent`` another program may go on.
+    A provider that ``is_gone`` may never send one.
     """
 
     deal: Deal
     meters: dict[str, Meter] = msgspec.field(default_factory=dict[str, Meter])
     notes: dict[str, Decimal] = msgspec.field(default_factory=dict[str, Decimal])
+    since: datetime | None = None
     is_invoiced: bool = False
+    is_lent: bool = False
     is_inherited: bool = False
     is_gone: bool = False
 
@@ -77,22 +81,33 @@ class Cashier:
         self._accounts: dict[str, Account] = {}
         self._changed = asyncio.Event()
         self.tell: Listener = ignore
+        # hears that there is an agreement more or less to be paid
+        self.on_change: Callable[[], None] = lambda: None
         # more objections to a claim: why it is too much; empty if it is not
         self.objects: Callable[[Invoice | DebitNote], Awaitable[str]] = _no_objection
 
     def open(self, deal: Deal) -> None:
         """An agreement was signed: it will send an invoice."""
-        self._accounts[deal.agreement_id] = Account(deal)
+        self._accounts[deal.agreement_id] = Account(deal, since=self._clock.now())
+        self.on_change()
 
     def inherit(self, deal: Deal, began: datetime, ended: datetime) -> None:
         """An agreement of a run that was killed: its provider has worked between these times at most."""
         meter = Meter(deal.candidate.pricing, deal.candidate.threads, began, ended)
-        self._accounts[deal.agreement_id] = Account(deal, {"": meter}, is_inherited=True)
+        self._accounts[deal.agreement_id] = Account(deal, {"": meter}, since=began, is_inherited=True)
+        self.on_change()
 
     def keep(self, deal: Deal) -> None:
         """An agreement goes on without us; its invoice is somebody else's matter."""
         del self._accounts[deal.agreement_id]
         self._changed.set()
+        self.on_change()
+
+    def lend(self, agreement_id: str) -> None:
+        """Somebody else may go on with it: whoever winds us up leaves it alone."""
+        if agreement_id in self._accounts:
+            self._accounts[agreement_id].is_lent = True
+            self.on_change()
 
     def gone(self, deal: Deal) -> None:
         """The provider cannot be reached: its invoice is not waited for as long as those of others."""
@@ -128,6 +143,18 @@ class Cashier:
         """The names of the providers whose invoice has not come."""
         return [each.deal.candidate.provider_name for each in self._accounts.values() if not each.is_invoiced]
 
+    def unpaid(self) -> dict[str, datetime]:
+        """The agreements of ours alone whose invoice has not come, with when they were signed."""
+        return {
+            agreement_id: each.since
+            for agreement_id, each in self._accounts.items()
+            if not each.is_invoiced and not each.is_lent and each.since is not None
+        }
+
+    def left(self) -> Decimal:
+        """What those agreements may cost at most, in GLM: all but what the others have cost."""
+        return self._budget.left + sum(map(self._budget.of, self.unpaid()), Decimal(0))
+
     async def run(self, since: datetime) -> None:
         """Answer claims until cancelled."""
         async with asyncio.TaskGroup() as group:
@@ -159,6 +186,7 @@ class Cashier:
         return max(running, self._budget.of(agreement_id))
 
     async def _follow_invoices(self, last: datetime) -> None:
+        trouble = Trouble("invoices cannot be read")
         while True:
             try:
                 events: Sequence[InvoiceEvent] = await self._client.payment.invoice_events(
@@ -167,10 +195,12 @@ class Cashier:
                 for event in events:
                     await self._answer(self._invoice_of(event.invoice_id))
                     last = max(last, event.event_date)
+                trouble.ends()
             except (ApiError, DaemonUnreachable) as error:
-                await self._pause(error)
+                await self._pause(trouble, error)
 
     async def _follow_notes(self, last: datetime) -> None:
+        trouble = Trouble("debit notes cannot be read")
         while True:
             try:
                 events: Sequence[DebitNoteEvent] = await self._client.payment.debit_note_events(
@@ -179,8 +209,9 @@ class Cashier:
                 for event in events:
                     await self._answer(self._note_of(event.debit_note_id))
                     last = max(last, event.event_date)
+                trouble.ends()
             except (ApiError, DaemonUnreachable) as error:
-                await self._pause(error)
+                await self._pause(trouble, error)
 
     async def _answer(self, claim: Awaitable[None]) -> None:
         """One that the daemon does not let us answer, now or ever, shall not be in the way of others."""
@@ -197,12 +228,14 @@ class Cashier:
     async def _note_of(self, debit_note_id: str) -> None:
         await self._note(await self._client.payment.get_debit_note(debit_note_id))
 
-    async def _pause(self, error: Exception) -> None:
-        log.warning("claims cannot be read why=%s", str(error))
+    async def _pause(self, trouble: Trouble, error: Exception) -> None:
+        trouble.begins(error)
         await self._clock.sleep(RETRY_S)
 
     async def _invoice(self, invoice: Invoice) -> None:
         account = self._accounts.get(invoice.agreement_id)
+        if account is not None and account.is_inherited and invoice.status in ANSWERED:
+            self._note_answered(account, invoice)
         if account is None or account.is_invoiced or invoice.status != OPEN:
             return
         if not all(meter.is_bounded for meter in account.meters.values()):
@@ -214,13 +247,26 @@ class Cashier:
         else:
             payment = self._client.payment
             await payment.accept_invoice(invoice.invoice_id, invoice.amount, self._allocation_id)
-            name = account.deal.candidate.provider_name
-            self._emit(
-                InvoiceAccepted(agreement_id=invoice.agreement_id, provider_name=name, amount=invoice.amount)
-            )
+            self._emit_accepted(account, invoice)
         self.tell(InvoiceAnswered(invoice=invoice, objection=why))
+        self._close(account)
+
+    def _note_answered(self, account: Account, invoice: Invoice) -> None:
+        """What a killed run has left was answered by it, or by another script since then."""
+        self._budget.promise(invoice.agreement_id, invoice.amount)
+        self._emit_accepted(account, invoice)
+        self._close(account)
+
+    def _emit_accepted(self, account: Account, invoice: Invoice) -> None:
+        name = account.deal.candidate.provider_name
+        self._emit(
+            InvoiceAccepted(agreement_id=invoice.agreement_id, provider_name=name, amount=invoice.amount)
+        )
+
+    def _close(self, account: Account) -> None:
         account.is_invoiced = True
         self._changed.set()
+        self.on_change()
 
     def _objection(self, account: Account, invoice: Invoice) -> str:
         now = self._clock.now()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import Any, TypeVar
@@ -29,7 +28,6 @@ SUCCESS = {"message": "The work is done.", "golem.requestor.code": "Success"}
 MAX_COMMAND, MAX_OUTPUT = 120, 1000
 BEGIN: list[Command] = [{"deploy": {}}, {"start": {}}]
 
-log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 
@@ -146,16 +144,12 @@ class Session:
         """Ask the daemon; one that is away for a while is waited for."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + DAEMON_AWAY_S
-        is_told = False
         while True:
             try:
                 return await call()
-            except DaemonUnreachable as error:
+            except DaemonUnreachable:
                 if loop.time() > deadline:
                     raise
-                if not is_told:
-                    log.warning("the daemon does not answer why=%s", str(error))
-                is_told = True
                 await self._clock.sleep(PAUSE_S)
             except ApiError as error:
                 raise ProviderLost("The provider is lost.", why=str(error)) from error

@@ -66,6 +66,7 @@ class Client:
         )
         self._session = aiohttp.ClientSession(connector=connector, headers=self._headers)
         transport = Transport(self._session, self._api_url, str(self._socket or self._api_url))
+        self.silence = transport.silence
         self.market = MarketClient(transport)
         self.activity = ActivityClient(transport)
         self.payment = PaymentClient(transport)

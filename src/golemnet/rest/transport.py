@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, TypeVar
@@ -11,7 +12,9 @@ import aiohttp
 import msgspec
 
 from golemnet.errors import GolemError
+from golemnet.model.local_shell import start_hint
 from golemnet.rest.errors import GatewayTimeout, from_status
+from golemnet.rest.silence import Silence
 from golemnet.rest.wire import ErrorMessage, decode, encode
 
 T = TypeVar("T")
@@ -32,6 +35,7 @@ class Transport:
         self.session = session
         self.api_url = api_url.rstrip("/")
         self._hint = hint
+        self.silence = Silence()
 
     async def get(
         self, path: str, type_: type[T], query: Query | None = None, *, timeout_s: float = DEFAULT_TIMEOUT_S
@@ -76,6 +80,7 @@ class Transport:
                 params=query_of(query),
                 timeout=aiohttp.ClientTimeout(total=timeout_s),
             ) as answer:
+                self.silence.ends()
                 return await checked(answer)
         except TimeoutError as error:
             raise GatewayTimeout(f"The daemon did not answer {method} {path} in {timeout_s:g} s.") from error
@@ -84,11 +89,11 @@ class Transport:
 
     def unreachable(self, error: BaseException) -> DaemonUnreachable:
         """The error for a connection that failed."""
-        return DaemonUnreachable(
-            f"No daemon answers at {self._hint}.",
-            why=str(error),
-            next_step="Start it by `yagna service run`, or point YAGNA_API_URL at the one that runs.",
+        found = DaemonUnreachable(
+            f"No daemon answers at {self._hint}.", why=str(error), next_step=start_hint(os.environ)
         )
+        self.silence.begins(found)
+        return found
 
 
 async def checked(answer: aiohttp.ClientResponse) -> bytes:

@@ -166,6 +166,7 @@ class Golem(Caller):
     async def _end(self, error: BaseException | None) -> None:
         self._is_open = False
         self._interrupts.pay()
+        self._buyer.ending()
         try:
             await asyncio.gather(*(service.close(error) for service in self._services))
             if self._shelf is not None:

@@ -23,9 +23,9 @@ import msgspec
 
 from golemnet.errors import GolemError
 from golemnet.requestor.events import AgreementSigned, Event, InvoiceAccepted
+from golemnet.requestor.home import home
 from golemnet.requestor.leftovers import Leftovers
 from golemnet.sdk.calls import Call, Outcome
-from golemnet.sdk.home import home
 from golemnet.sdk.journal_lines import (
     Accepted,
     Began,

@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 
 from golemnet.errors import GolemError
-from golemnet.sdk.home import home
+from golemnet.requestor.home import home
 
 # A dispute weighs as much as so many failures: a wrong result is worse than none.
 DISPUTE_WEIGHT = 10

@@ -68,6 +68,16 @@ class PaymentDoor:
 
     async def claim_invoice(self, agreement_id: str, amount, status: str = "RECEIVED") -> str:
         """An invoice comes in, and is dealt with; its id."""
+        invoice_id = self._invoice(agreement_id, amount, status)
+        await self._tell(InvoiceEvent, "InvoiceReceivedEvent", invoice_id=invoice_id)
+        return invoice_id
+
+    def keep_invoice(self, agreement_id: str, amount) -> None:
+        """An invoice comes in, and whoever asks next hears of it."""
+        invoice_id = self._invoice(agreement_id, amount, "RECEIVED")
+        self._note(InvoiceEvent, "InvoiceReceivedEvent", invoice_id=invoice_id)
+
+    def _invoice(self, agreement_id: str, amount, status: str) -> str:
         invoice_id = f"invoice {len(self._documents)}"
         self._documents[invoice_id] = Invoice(
             invoice_id=invoice_id,
@@ -78,7 +88,6 @@ class PaymentDoor:
             status=status,
             **_PARTIES,
         )
-        await self._tell(InvoiceEvent, "InvoiceReceivedEvent", invoice_id=invoice_id)
         return invoice_id
 
     def owed(self) -> Decimal:
@@ -96,12 +105,16 @@ class PaymentDoor:
         return max(sum(invoices, Decimal(0)), sum(notes.values(), Decimal(0)))
 
     async def _tell(self, kind: type, name: str, **of: str) -> None:
-        date = NOW + timedelta(seconds=len(self._documents))
-        self._events[kind].append(kind(event_type=name, event_date=date, **of))
-        self._changed.set()
+        date = self._note(kind, name, **of)
         async with asyncio.timeout(WAIT_S):
             while self._asked_after[kind] < date:
                 await self._next_change()
+
+    def _note(self, kind: type, name: str, **of: str) -> datetime:
+        date = NOW + timedelta(seconds=len(self._documents))
+        self._events[kind].append(kind(event_type=name, event_date=date, **of))
+        self._changed.set()
+        return date
 
     async def _poll(self, kind: type, after: datetime) -> list:
         self._asked_after[kind] = after

@@ -239,3 +239,25 @@ def test_whatever_providers_claim_in_whatever_order_no_more_than_the_budget_is_o
                 assert here.door.owed() <= here.budget.promised <= 10
 
     asyncio.run(scenario())
+
+
+async def test_an_agreement_that_another_program_may_go_on_with_is_not_left_to_who_winds_up():
+    async with office() as here:
+        changes = []
+        here.cashier.on_change = lambda: changes.append(sorted(here.cashier.unpaid()))
+        for agreement_id in "abc":
+            here.agree(agreement_id)
+        here.cashier.lend("a")
+        here.cashier.keep(deal("b"))
+        await here.door.claim_invoice("c", "0.5")
+        assert changes == [["a"], ["a", "b"], ["a", "b", "c"], ["b", "c"], ["c"], []]
+
+
+async def test_what_another_script_has_accepted_of_a_killed_one_is_not_waited_for():
+    async with office() as here:
+        here.cashier.inherit(deal("a"), NOW, NOW)
+        assert here.cashier.unpaid() == {"a": NOW}
+        await here.door.claim_invoice("a", "0.8", status="SETTLED")
+
+        assert (here.door.accepted, here.cashier.owing(), here.cashier.unpaid()) == ([], [], {})
+        assert here.budget.left == here.cashier.left() == Decimal("9.2")

@@ -26,6 +26,7 @@ from golemnet.requestor.market import Market
 from golemnet.requestor.payments import Cashier
 from golemnet.requestor.strategies import DummyMS, LeastExpensiveLinearPayuMS
 from golemnet.rest.errors import GatewayTimeout
+from golemnet.rest.silence import Silence
 from golemnet.sdk import pools
 from golemnet.sdk.images import FoundImage
 
@@ -172,7 +173,7 @@ class Shop:
         self.files = Files(folder)
         self.containers = Containers(self.market, self.files, folder / "containers")
         self.client: Any = SimpleNamespace(
-            market=self.market, activity=self.containers, payment=PaymentDoor()
+            market=self.market, activity=self.containers, payment=PaymentDoor(), silence=Silence()
         )
         self.events: list[Any] = []
         self.properties: dict[str, dict[str, str]] = {}

@@ -11,8 +11,10 @@ from pathlib import PurePath
 import pytest
 
 from golemnet.image.gvmi import ImageConfig
+from golemnet.requestor import buyer
 from golemnet.requestor.errors import BudgetExhausted, RunTimeout, TaskFailed
 from golemnet.requestor.events import ProviderDisagreed
+from golemnet.rest.transport import DaemonUnreachable
 from golemnet.sdk import executor, functions, images, pool
 from golemnet.sdk.errors import (
     CannotTravel,
@@ -409,3 +411,14 @@ def test_an_image_that_says_another_python_is_refused_before_anything_is_bought(
     else:
         with pytest.raises(WrongPython, match=version):
             images.check_python(image, "x")
+
+
+async def test_a_daemon_that_stays_away_ends_the_work(shop, monkeypatch):
+    monkeypatch.setattr(buyer, "DAEMON_AWAY_S", 0.0)
+    shop.containers.first = "nobody"
+    async with shop.golem(workers=1) as golem:
+        shop.client.silence.begins(
+            DaemonUnreachable("No daemon answers.", why="Refused", next_step="Start it.")
+        )
+        with pytest.raises(DaemonUnreachable, match=r"has not answered for 0 s\. Refused\. Start it\."):
+            await golem.submit(square, 2)

@@ -168,6 +168,10 @@ class Cluster(Generic[ServiceType]):
             service.service_instance.visited_states.append(resumed)
             self._run.also(self._adopt(service, serialized["agreement_id"], serialized["activity_id"]))
 
+    def lend(self, agreement_id: str) -> None:
+        """Another program may go on with an instance: it is not to be ended if this one is killed."""
+        self._engine.buyer.cashier.lend(agreement_id)
+
     def serialize_instances(self) -> list[ServiceSerialization]:
         """What ``resume_instances`` needs."""
         return [each.serialize() for each in self._instances]

@@ -189,6 +189,7 @@ class Golem:
             engine, self._engine = self._engine, None
             if engine is None:
                 return
+            engine.buyer.ending()
             if not wait_for_payments:
                 engine.buyer.patience_s = 0.0
             try:

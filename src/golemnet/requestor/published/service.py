@@ -185,7 +185,9 @@ class Service:
         return self.__instance
 
     def serialize(self) -> ServiceSerialization:
-        """What ``Golem.resume_service`` needs."""
+        """What ``Golem.resume_service`` needs, here or in another program."""
+        if self._ctx is not None and self._cluster is not None:
+            self._cluster.lend(self._ctx._agreement.id)
         node = self._network_node
         return {
             "params": self._serialize_init_params(),

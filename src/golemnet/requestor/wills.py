@@ -1,0 +1,165 @@
+"""What a script leaves at others if it is killed, and how the next script of the same node winds it up.
+
+While a script lives it holds a lock on its file. One that nobody holds is of a process that is gone, however
+it went: its agreements are ended, their invoices accepted from its own allocation, and that is released.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import BinaryIO, Self
+
+import msgspec
+
+from golemnet.clock import Clock
+from golemnet.requestor.budget import Budget
+from golemnet.requestor.events import Event
+from golemnet.requestor.home import home
+from golemnet.requestor.leftovers import Leftovers
+from golemnet.requestor.payments import Cashier
+from golemnet.rest.client import Client
+from golemnet.rest.errors import ApiError
+from golemnet.rest.transport import DaemonUnreachable
+
+SUFFIX = ".will"
+SIGN_OF_LIFE_S = 15.0
+INVOICES_S = 30.0
+
+log = logging.getLogger(__name__)
+
+
+class State(msgspec.Struct, frozen=True):
+    """Who has reserved what, and owes to which agreements; ``left`` is what they may cost at most, in GLM."""
+
+    node_id: str
+    allocation_id: str
+    left: Decimal
+    agreements: dict[str, datetime]
+
+
+class Will:
+    """The file of one script, which is this process's alone while it is open."""
+
+    def __init__(self, path: Path, file: BinaryIO) -> None:
+        self._path = path
+        self._file = file
+
+    @classmethod
+    def new(cls, allocation_id: str) -> Self:
+        """One for an allocation that was made. Where nothing can be kept, nobody will know."""
+        path = folder() / f"{allocation_id}{SUFFIX}"
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        except OSError as error:
+            log.info("what is left at others if this is killed is not kept why=%s", error)
+            return cls(path, open(os.devnull, "rb+", buffering=0))
+        return cls(path, os.fdopen(descriptor, "rb+", buffering=0))
+
+    def write(self, state: State) -> None:
+        """The last line holds. It is with the system when this returns: a kill does not take it away."""
+        with suppress(OSError):
+            self._file.write(msgspec.json.encode(state) + b"\n")
+
+    def read(self) -> State | None:
+        """What was written last; None if that was nothing whole."""
+        self._file.seek(0)
+        for line in reversed(self._file.read().splitlines()):
+            with suppress(msgspec.MsgspecError):
+                return msgspec.json.decode(line, type=State)
+        return None
+
+    @property
+    def stopped(self) -> datetime:
+        """When its script last showed signs of life."""
+        return datetime.fromtimestamp(os.fstat(self._file.fileno()).st_mtime, UTC)
+
+    async def stay_alive(self, clock: Clock) -> None:
+        """Show signs of life until cancelled."""
+        while True:
+            await clock.sleep(SIGN_OF_LIFE_S)
+            with suppress(OSError):
+                os.utime(self._file.fileno())
+
+    def keep(self) -> None:
+        """Leave it to others."""
+        self._file.close()
+
+    def done(self) -> None:
+        """Nothing is left at others."""
+        with suppress(OSError):
+            self._path.unlink(missing_ok=True)
+        self._file.close()
+
+
+def folder() -> Path:
+    """Where wills are."""
+    return home() / "wills"
+
+
+def of_the_dead(node_id: str) -> Iterator[tuple[Will, State]]:
+    """The wills of scripts of this node that are gone; they are this process's now."""
+    for path in sorted(folder().glob(f"*{SUFFIX}")):
+        with suppress(OSError):
+            if (will := _taken(path)) is None:
+                continue
+            state = will.read()
+            if state is not None and state.node_id == node_id:
+                yield will, state
+            else:
+                will.keep()
+
+
+def _taken(path: Path) -> Will | None:
+    """None if its script lives, or another one winds it up."""
+    file = path.open("rb+", buffering=0)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.close()
+        return None
+    return Will(path, file)
+
+
+async def wind_up(will: Will, state: State, client: Client, clock: Clock) -> None:
+    """End what a dead script has left, and pay for it; what is not done when cancelled stays in the will."""
+    try:
+        if state.agreements:
+            left = Leftovers(will.stopped, agreements=state.agreements)
+            await _pay(left, state, client, clock)
+        await release(client, state.allocation_id)
+        will.done()
+    except DaemonUnreachable as error:
+        log.info("the daemon is away before all was wound up why=%s", error)
+    finally:
+        will.keep()
+
+
+async def release(client: Client, allocation_id: str) -> None:
+    """Give an allocation back, if it is still there. Raises DaemonUnreachable."""
+    with suppress(ApiError):
+        await client.payment.release_allocation(allocation_id)
+
+
+async def _pay(left: Leftovers, state: State, client: Client, clock: Clock) -> None:
+    cashier = Cashier(client, clock, Budget(state.left), state.allocation_id, _note)
+    await left.end(client, cashier, clock.now())
+    answering = asyncio.create_task(cashier.run(left.since))
+    try:
+        await cashier.settle(INVOICES_S)
+    finally:
+        answering.cancel()
+        await asyncio.gather(answering, return_exceptions=True)
+
+
+def _note(event: Event) -> None:
+    log.info("of a script that is gone: %s", event)

@@ -1,0 +1,124 @@
+"""What a script that is gone has left at others is ended, paid for and released by its node's next one."""
+
+import os
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+from requestor_doors import NOW, PRICING, PaymentDoor
+
+from golemnet.requestor import wills
+from golemnet.requestor.wills import State, Will, of_the_dead, wind_up
+from golemnet.rest.market import Agreement, Demand, Offer
+from golemnet.rest.transport import DaemonUnreachable
+from golemnet.testing.clock import ManualClock
+
+STATE = State("0xme", "allocation", Decimal(1), {"a": NOW})
+AWAY = DaemonUnreachable("No daemon answers.")
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("GOLEM_DATA_DIR", str(tmp_path))
+    return tmp_path / "wills"
+
+
+class Daemon:
+    """One agreement at a provider that sends its invoice when that is ended."""
+
+    def __init__(self, is_away=False):
+        self.is_away = is_away
+        self.ended, self.released, self.paid_from = [], [], []
+        self.payment, self.market = PaymentDoor(), self
+        self.payment.release_allocation = self.release
+        self.accept, self.payment.accept_invoice = self.payment.accept_invoice, self.accept_from
+
+    async def get_agreement(self, agreement_id):
+        if self.is_away:
+            raise AWAY
+        common = {"properties": {}, "constraints": "()", "timestamp": NOW}
+        properties = {"golem.node.id.name": "ann", **PRICING.to_properties()}
+        return Agreement(
+            agreement_id=agreement_id,
+            demand=Demand(demand_id="d", requestor_id="0xme", **common),
+            offer=Offer(offer_id="o", provider_id="0xann", **{**common, "properties": properties}),
+            valid_to=NOW,
+            state="Approved",
+            timestamp=NOW,
+        )
+
+    async def terminate_agreement(self, agreement_id, reason):
+        self.ended.append(agreement_id)
+        self.payment.keep_invoice(agreement_id, "0.6")
+
+    async def accept_from(self, invoice_id, amount, allocation_id):
+        self.paid_from.append(allocation_id)
+        await self.accept(invoice_id, amount, allocation_id)
+
+    async def release(self, allocation_id):
+        if self.is_away:
+            raise AWAY
+        self.released.append(allocation_id)
+
+
+def dead(state=STATE):
+    """The will of a script that has ended somehow."""
+    will = Will.new(state.allocation_id)
+    will.write(state)
+    will.keep()
+
+
+def test_the_will_of_a_script_that_lives_is_left_alone():
+    will = Will.new("allocation")
+    will.write(STATE)
+    assert list(of_the_dead("0xme")) == []
+    will.keep()
+    assert list(of_the_dead("0xother")) == []
+    [(taken, state)] = of_the_dead("0xme")
+    assert state == STATE
+    assert list(of_the_dead("0xme")) == [], "nor one that somebody winds up"
+    taken.keep()
+
+
+def test_a_line_that_was_cut_off_is_passed_over(folder):
+    dead()
+    with (folder / "allocation.will").open("ab") as file:
+        file.write(b'{"node_id":"0xme","alloc')
+    [(_, state)] = of_the_dead("0xme")
+    assert state == STATE
+
+
+def test_a_script_that_ends_leaves_nothing(folder):
+    will = Will.new("allocation")
+    will.write(STATE)
+    will.done()
+    assert list(folder.iterdir()) == []
+
+
+def test_a_place_that_cannot_be_written_to_is_no_reason_to_fail(tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("GOLEM_DATA_DIR", str(tmp_path / "file"))
+    will = Will.new("allocation")
+    will.write(STATE)
+    will.done()
+
+
+async def test_a_dead_scripts_provider_is_paid_from_its_own_allocation(folder):
+    dead()
+    os.utime(folder / "allocation.will", times=((NOW + timedelta(seconds=10)).timestamp(),) * 2)
+    daemon = Daemon()
+    [(will, state)] = of_the_dead("0xme")
+    assert will.stopped == NOW + timedelta(seconds=10)
+    await wind_up(will, state, daemon, ManualClock(NOW + timedelta(days=1)))
+    assert daemon.ended == ["a"]
+    assert [each.amount for each in daemon.payment.accepted] == [Decimal("0.6")]
+    assert daemon.paid_from == daemon.released == ["allocation"]
+    assert list(folder.iterdir()) == []
+
+
+async def test_without_a_daemon_it_is_left_to_the_next_script(folder, monkeypatch):
+    monkeypatch.setattr(wills, "INVOICES_S", 0.1)
+    dead()
+    [(will, state)] = of_the_dead("0xme")
+    await wind_up(will, state, Daemon(is_away=True), ManualClock(datetime.now(UTC)))
+    assert [state for _, state in of_the_dead("0xme")] == [STATE]
