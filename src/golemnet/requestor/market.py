@@ -15,6 +15,7 @@ from golemnet.clock import Clock
 from golemnet.model.names import CPU_THREADS, NODE_NAME, SUBNET
 from golemnet.model.pricing import LinearPricing
 from golemnet.model.properties import flatten
+from golemnet.requestor.busy import busy_elsewhere
 from golemnet.requestor.candidates import Candidate, Candidates
 from golemnet.requestor.demand import DemandText
 from golemnet.requestor.details import (
@@ -111,6 +112,7 @@ class Market:
         self.candidates = Candidates()
         self.owners = Owners()
         self._anyone = asyncio.Event()
+        self._signed: set[str] = set()
         self._refusals: dict[str, None] = {}
         self.demand_id = ""
 
@@ -254,6 +256,7 @@ class Market:
                 )
             )
             return None
+        self._signed.add(agreement_id)
         self._emit(
             AgreementSigned(
                 agreement_id=agreement_id,
@@ -295,20 +298,30 @@ class Market:
         except (ApiError, DaemonUnreachable) as error:
             log.debug("no explanation why=%s", str(error))
             return None
+        busy = "" if report.offers_matched else await self._busy()
         subnet = str(self._demand.properties.get(SUBNET, ""))
         refusals = [f"providers refuse: {reason}" for reason in list(self._refusals)[:MAX_REFUSALS]]
         return NothingMatched(
             demand_id=self.demand_id,
             offers_seen=report.offers_seen,
-            reasons=[*reasons(report, subnet), *refusals],
+            reasons=[*reasons(report, subnet, busy), *refusals],
             offers_matched=report.offers_matched,
         )
 
+    async def _busy(self) -> str:
+        try:
+            return await busy_elsewhere(self._client, self._signed, self._clock.now())
+        except (ApiError, DaemonUnreachable) as error:
+            log.debug("the node's agreements are not known why=%s", str(error))
+            return ""
 
-def reasons(report: MatchingReport, subnet: str) -> list[str]:
-    """Why no offer suits, for people."""
+
+def reasons(report: MatchingReport, subnet: str, busy: str = "") -> list[str]:
+    """Why no offer suits, for people; ``busy`` is who has none because of other work for this node."""
     if not report.offers_seen:
-        return ["no offer has reached this node; is any provider on, and `yagna net status` connected?"]
+        return [
+            busy or "no offer has reached this node; is any provider on, and `yagna net status` connected?"
+        ]
     lines = [
         f"{each.constraint} refused {each.offers}"
         for each in sorted(report.refused_by_demand, key=lambda each: -each.offers)
@@ -321,6 +334,8 @@ def reasons(report: MatchingReport, subnet: str) -> list[str]:
     if subnet and subnet not in report.subnets and elsewhere:
         there = ", ".join(f"{name} ({count})" for name, count in sorted(elsewhere.items())[:5])
         lines.append(f"nobody is on the subnet {subnet}; there are offers on {there}")
+    if busy:
+        lines.append(busy)
     if report.offers_matched:
         lines.append(f"{report.offers_matched} would suit, but are too dear, refuse or do not answer")
     return lines

@@ -219,6 +219,9 @@ class MarketDoor:
             self.idle.set()
         return [await self._events.get()]
 
+    async def list_agreements(self, *, state):
+        return []
+
     async def explain_demand(self, demand_id):
         self.explained.set()
         return self.report

@@ -205,3 +205,9 @@ def test_the_reasons_are_for_people_and_the_commonest_comes_first(found, said):
 
 def test_who_asks_for_no_subnet_hears_of_none():
     assert reasons(report(3, subnets={"public": 3}), "") == []
+
+
+def test_who_is_busy_for_this_node_is_why_there_is_no_offer():
+    busy = "1 provider (ann) works for other scripts of this node"
+    assert reasons(report(0), "", busy) == [busy]
+    assert busy in reasons(report(3, by_demand=[("(a=1)", 3)]), "", busy)
