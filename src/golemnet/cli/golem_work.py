@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from golemnet.cli.output import Row, show_error, show_one
+from golemnet.cli.standard_input import spooled
 from golemnet.errors import GolemError
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from golemnet.sdk.costs import Estimate
     from golemnet.sdk.golem import Golem
 
+MAX_HINTED = 3
 Flag = Parameter(negative="")
 
 
@@ -67,7 +69,8 @@ def run(
 ) -> None:
     """Run one command on another machine: golem run -- python3 -c 'print(1)'.
 
-    Its output is printed, the files that it makes are fetched, and its status is the status of this.
+    What comes by the standard input is sent to it, up to 1 GiB. Its output is printed, the files that it
+    makes are fetched, and its status is the status of this.
 
     Args:
         command: a program and its arguments; a single text is a shell command.
@@ -77,8 +80,11 @@ def run(
     if not command:
         raise GolemError("There is no command.", next_step="golem run -- python3 -c 'print(1)'")
     text = command[0] if len(command) == 1 else shlex.join(command)
-    finished = asyncio.run(_run(text, file or [], terms))
+    with spooled() as stdin:
+        finished = asyncio.run(_run(text, file or [], stdin, terms))
     _print(finished)
+    if finished.status and (here := unsent(text, file or [])):
+        print(f"hint: Files of this machine are not sent unless asked for: {here}", file=sys.stderr)
     sys.exit(finished.status)
 
 
@@ -122,12 +128,23 @@ def map(
         sys.exit(1)
 
 
-async def _run(command: str, files: Sequence[Path], terms: Terms) -> Finished:
+def unsent(command: str, sent: Sequence[Path]) -> str:
+    """The options that would send the files which a command names."""
+    try:
+        words = shlex.split(command)
+    except ValueError:
+        return ""
+    names = {path.name for path in sent}
+    here = [word for word in words if os.path.isfile(word) and Path(word).name not in names]
+    return shlex.join(part for word in here[:MAX_HINTED] for part in ("--file", word))
+
+
+async def _run(command: str, files: Sequence[Path], stdin: Path | None, terms: Terms) -> Finished:
     from golemnet.sdk.errors import ShellFailed
 
     async with golem_for(terms, 1, 1) as golem:
         try:
-            return await golem.run(command, files, output=terms.output)
+            return await golem.run(command, files, stdin=stdin, output=terms.output)
         except ShellFailed as error:
             return error.result
 

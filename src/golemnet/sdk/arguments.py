@@ -80,6 +80,7 @@ RULES: Mapping[str, Rule] = {
     "window": (_whole(1), "a number of items: 1 or more"),
     "output": (_is_path, "a folder"),
     "files": (_are_paths, "a list of files"),
+    "stdin": (_optional(_is_path), "a file"),
     "max_price": (_optional(_number(0)), "GLM for an hour of a machine"),
     "min_mem_gib": (_number(0), "an amount of memory in GiB"),
     "min_cpu_threads": (_whole(1), "a number of processors: 1 or more"),

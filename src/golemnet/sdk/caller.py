@@ -124,14 +124,19 @@ class Caller(ABC):
         return task
 
     async def run(
-        self, command: str, files: Sequence[str | os.PathLike[str]] = (), **options: Unpack[RunOptions]
+        self,
+        command: str,
+        files: Sequence[str | os.PathLike[str]] = (),
+        *,
+        stdin: str | os.PathLike[str] | None = None,
+        **options: Unpack[RunOptions],
     ) -> Finished:
-        """One shell command, with these files in its folder. Raises ShellFailed."""
+        """One shell command, with these files in its folder, and one as its input. Raises ShellFailed."""
         check_options(options)
         check_text(command)
-        check(files=files)
-        sent = [each.path for each in common_files(files)]
-        kind = OneCommand(command, _output(options))
+        check(files=files, stdin=stdin)
+        sent = [each.path for each in common_files([*files, *([] if stdin is None else [stdin])])]
+        kind = OneCommand(command, _output(options), "" if stdin is None else sent[-1].name)
         return await self._one(Call(kind, command, sent, None, _seconds(options)), options)
 
     # -- inside --------------------------------------------------------------------------------------------

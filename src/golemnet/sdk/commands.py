@@ -85,6 +85,10 @@ class CommandKind:
         bare = text.removesuffix(PurePath(text).suffix) if text else text
         return self._template.replace("{.}", shlex.quote(bare)).replace("{}", shlex.quote(text))
 
+    def script(self, item: Any) -> str:
+        """What the shell is given for an item."""
+        return self.command(item)
+
     def files(self, item: Any) -> tuple[Path, ...]:
         """The file of this machine that the item is, if it is one. Raises CannotTravel."""
         if isinstance(item, Path) and not item.is_file():
@@ -118,7 +122,21 @@ class CommandKind:
 
 
 class OneCommand(CommandKind):
-    """A command that stands for itself, and the files that it needs."""
+    """A command that stands for itself, and the files that it needs.
+
+    Args:
+        command: a shell command.
+        output: the folder for what it makes.
+        stdin: the name of the file that it reads as its standard input; none by default.
+    """
+
+    def __init__(self, command: str, output: str | os.PathLike[str] = ".", stdin: str = "") -> None:
+        super().__init__(command, output)
+        self._stdin = stdin
+
+    def script(self, item: Any) -> str:
+        """The command, in a line of its own: it may end with a comment."""
+        return f"{{ {self.name}\n}} < {shlex.quote(self._stdin)}" if self._stdin else self.name
 
     def command(self, item: Any) -> str:
         """The command as it is."""
@@ -144,7 +162,7 @@ class CommandBundle:
         for task, folder in zip(self.tasks, self._folders, strict=True):
             call: Call = task.data
             steps += [SendFile(Path(path), f"{folder}/{Path(path).name}") for path in call.payload]
-            command, common = self._kind.command(call.item), self._kind.common_folder
+            command, common = self._kind.script(call.item), self._kind.common_folder
             arguments = ("-c", _SCRIPT, "sh", folder, command, common, *self._at.litter)
             self._at.litter.clear()
             self._runs.append(len(steps))

@@ -307,6 +307,16 @@ async def test_a_failing_command_says_how(shop):
     assert (caught.value.result.stdout, caught.value.result.stderr) == ("out\n", "wrong\n")
 
 
+async def test_a_command_has_an_input(shop, tmp_path):
+    given = tmp_path / "given"
+    given.write_bytes(b"one\ntwo\n")
+    async with shop.golem() as golem:
+        done = await golem.run("head -n 1; tail -n 1  # all of it", stdin=given, output=tmp_path)
+        assert (done.command, done.files) == ("head -n 1; tail -n 1  # all of it", [])
+        assert done.stdout.startswith("one\n")
+        assert (await golem.run("cat", stdin=given, output=tmp_path)).stdout == "one\ntwo\n"
+
+
 async def test_items_are_no_shell_code(shop):
     async with shop.golem(workers=1) as golem:
         [found] = await collect(golem.map("echo {}", ["$(id); `id` 'x'"]))

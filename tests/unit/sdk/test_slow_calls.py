@@ -121,6 +121,33 @@ async def test_ctrl_c_lets_what_is_running_be_finished(shop):
     assert signal.getsignal(signal.SIGINT) == before, "the signal is given back"
 
 
+class Serving:
+    """A service that is drained at once."""
+
+    is_open = True
+
+    async def drain(self):
+        """Nobody uses it."""
+
+    async def close(self, error=None):
+        """Nothing is left."""
+
+
+async def test_ctrl_c_to_a_service_says_one_thing(shop):
+    told = []
+
+    async def serve():
+        async with shop.golem() as golem:
+            golem._interrupts._say = told.append
+            golem._services.append(Serving())
+            signal.raise_signal(signal.SIGINT)
+            await asyncio.wait_for(asyncio.Event().wait(), 20)
+
+    with pytest.raises(KeyboardInterrupt):
+        await serve()
+    assert told == ["what is running is finished first; Ctrl-C again stops it"]
+
+
 async def test_ctrl_c_twice_stops_and_still_ends_the_agreements(shop):
     results, seconds = await interrupted(shop, 2, 3.0)
     assert len(results) == 2
