@@ -46,7 +46,7 @@ async def desk(image: Kept, tmp_path_factory: pytest.TempPathFactory) -> AsyncIt
         ({"YAGNA_APPKEY": None}, ("YAGNA_APPKEY is not set", CREATE_KEY)),
         (
             {"YAGNA_API_URL": "http://127.0.0.1:1"},
-            ("No daemon answers at http://127.0.0.1:1", "yagna service run", "YAGNA_API_URL"),
+            ("No daemon answers at http://127.0.0.1:1", "golem local up --dir", "golem local env --dir"),
         ),
         (
             {"GOLEM_REGISTRY_URL": "http://127.0.0.1:1"},

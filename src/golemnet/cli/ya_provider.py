@@ -14,6 +14,7 @@ from golemnet.cli.output import show_json, show_one, show_rows, show_table
 from golemnet.cli.provider_tables import history_table
 from golemnet.cli.ya_provider_access import app as access
 from golemnet.cli.ya_provider_internet import keystore, rule, whitelist
+from golemnet.cli.ya_provider_local import check_not_local
 from golemnet.cli.ya_provider_options import AsJson, DataDir
 from golemnet.errors import GolemError
 from golemnet.provider import presets as preferences_file
@@ -68,6 +69,8 @@ def status(*, data_dir: DataDir = None, json: AsJson = False) -> None:
         json: for programs.
     """
     settings = settings_from(data_dir=data_dir)
+    if data_dir is None and not is_running(settings):
+        check_not_local("status", settings.data_dir)
     preferences = _preferences(settings)
     records = Journal(settings.journal_file).records()
     isolation = isolation_facts(last_self_test(settings.self_test_file))
@@ -89,7 +92,10 @@ def history(*, everything: bool = False, data_dir: DataDir = None, json: AsJson 
         data_dir: the agent's data (DATA_DIR).
         json: for programs.
     """
-    records = Journal(settings_from(data_dir=data_dir).journal_file).records()
+    settings = settings_from(data_dir=data_dir)
+    records = Journal(settings.journal_file).records()
+    if data_dir is None and not records:
+        check_not_local("history", settings.data_dir)
     rows = history_rows(records if everything else records[-RECENT:])
     if json:
         show_json(rows)

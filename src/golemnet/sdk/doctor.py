@@ -15,6 +15,7 @@ import msgspec
 from golemnet.errors import GolemError
 from golemnet.gftp.daemon_address import daemon_of
 from golemnet.image.client import DEFAULT_URL
+from golemnet.model.local_shell import start_hint
 from golemnet.model.money import short_amount
 from golemnet.model.names import SUBNET
 from golemnet.requestor.files import SharedFolder
@@ -26,6 +27,10 @@ CHECK_S = 10.0
 OFFERS_S = 5.0
 CLOCK_TOLERANCE_S = 30.0
 ENOUGH_GLM = Decimal("0.01")
+REGISTRY_HINT = (
+    "Point GOLEM_REGISTRY_URL at one that runs: `golem registry run` starts one, "
+    "`golem local up` a whole network."
+)
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -127,17 +132,24 @@ async def _subnet(client: Client) -> str:
 
 
 async def _registry(url: str) -> str:
-    async with aiohttp.ClientSession() as session, session.get(f"{url}/v1/images") as answer:
-        if answer.status >= 500:
-            raise Trouble(f"{url} answers {answer.status}.", next_step="Check GOLEM_REGISTRY_URL.")
+    try:
+        async with aiohttp.ClientSession() as session, session.get(f"{url}/v1/images") as answer:
+            if answer.status >= 500:
+                raise Trouble(f"{url} answers {answer.status}.", next_step="Check GOLEM_REGISTRY_URL.")
+    except aiohttp.ClientConnectionError as error:
+        hint = start_hint(os.environ, REGISTRY_HINT)
+        raise Trouble(f"{url} does not answer.", why=f"{error}.", next_step=hint) from error
     may = "pushing is allowed" if os.environ.get("GOLEM_REGISTRY_TOKEN") else "without GOLEM_REGISTRY_TOKEN"
     return f"{url}, {may}"
 
 
 async def _clock(url: str) -> str:
     """Agreements and payments carry times; others refuse what is from the future."""
-    async with aiohttp.ClientSession() as session, session.get(f"{url}/v1/images") as answer:
-        date = answer.headers.get("Date", "")
+    try:
+        async with aiohttp.ClientSession() as session, session.get(f"{url}/v1/images") as answer:
+            date = answer.headers.get("Date", "")
+    except aiohttp.ClientConnectionError as error:
+        raise Trouble("Not looked at: the registry has to answer first.") from error
     try:
         off = time.time() - parsedate_to_datetime(date).timestamp()
     except ValueError as error:
