@@ -199,17 +199,38 @@ async def _map(
     command: str, items: Sequence[str], workers: int, options: Any, terms: Terms, as_json: bool, run: str
 ) -> None:
     """Raises SomeFailed."""
-    failed = 0
+    failures = Failures()
     async with golem_for(terms, workers, len(items) or None, run) as golem:
         found = golem.map(command, items or _lines(), output=terms.output, return_exceptions=True, **options)
         async for each in found:
-            failed += not _show(each, as_json)
-        if failed:
+            _show(each, as_json, failures)
+        failures.end()
+
+
+class Failures:
+    """Tells of failures on stderr; of one that all have in common once, and how many have it."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._last = ""
+
+    def tell(self, error: GolemError) -> None:
+        """Something has failed."""
+        self.count += 1
+        if str(error) != self._last:
+            self._last = str(error)
+            show_error(error)
+
+    def end(self) -> None:
+        """Nothing more comes. Raises SomeFailed if anything has failed."""
+        if self.count > 1:
+            print(f"{self.count} commands have failed", file=sys.stderr)
+        if self.count:
             raise SomeFailed
 
 
-def _show(found: Any, as_json: bool) -> bool:
-    """Print what a command has come to; whether it went well."""
+def _show(found: Any, as_json: bool, failures: Failures) -> None:
+    """Print what a command has come to."""
     import msgspec
 
     from golemnet.sdk.commands import Finished
@@ -217,14 +238,15 @@ def _show(found: Any, as_json: bool) -> bool:
 
     finished = found.result if isinstance(found, ShellFailed) else found
     if isinstance(finished, GolemError):
-        show_error(finished)
-        return False
+        failures.tell(finished)
+        return
     assert isinstance(finished, Finished)
     if as_json:
         print(msgspec.json.encode(finished).decode(), flush=True)
     else:
         _print(finished)
-    return finished.status == 0
+    if isinstance(found, ShellFailed):
+        failures.tell(GolemError(found.what))  # the rest is what it has written, which is there already
 
 
 def _print(finished: Finished) -> None:

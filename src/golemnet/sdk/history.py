@@ -108,8 +108,11 @@ class History:
             return
         if has_ended:
             self._journal.end()
+        elif self._journal.is_needed:
+            what = "was done" if self._journal.done else "providers are owed"
+            self._say(f"what {what} is kept: golem resume {self._run}")
         else:
-            self._say(f"what was done is kept: golem resume {self._run}")
+            self._journal.drop()
         self._journal.close()
 
     def _write(self, page: Path, report: CostReport, budget: Decimal) -> None:

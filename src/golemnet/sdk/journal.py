@@ -22,7 +22,7 @@ from pathlib import Path
 import msgspec
 
 from golemnet.errors import GolemError
-from golemnet.requestor.events import AgreementSigned, Event, InvoiceAccepted
+from golemnet.requestor.events import AgreementSigned, Event, InvoiceAccepted, RunEnded
 from golemnet.requestor.home import home
 from golemnet.requestor.leftovers import Leftovers
 from golemnet.sdk.calls import Call, Outcome
@@ -58,6 +58,7 @@ class Journal:
         self._file = _open(path_of(run))
         self._places: dict[str, int] = {}
         self._asked: Counter[bytes] = Counter()
+        self._is_settled = False
         stopped = datetime.fromtimestamp(os.fstat(self._file.fileno()).st_mtime, UTC)
         lines = list(self._scan())
         self.earlier: Leftovers | None = leftovers_of(lines, stopped)
@@ -112,8 +113,21 @@ class Journal:
                 self._write(Signed(agreement_id, datetime.now(UTC)))
             case InvoiceAccepted(agreement_id=agreement_id, amount=amount):
                 self._write(Accepted(agreement_id, Decimal(amount)))
+            case RunEnded(unpaid=unpaid):
+                self._is_settled = not unpaid
             case _:
                 return
+
+    @property
+    def is_needed(self) -> bool:
+        """Whether a successor has anything of it: results, or providers that are not paid yet."""
+        lines = [line for _, _, line in lines_of(self._file)] if not self.done else []
+        owes = bool(leftovers_of(lines, datetime.now(UTC)).agreements) and not self._is_settled
+        return bool(self.done) or owes
+
+    def drop(self) -> None:
+        """Nothing in it is needed any more."""
+        path_of(self.run).unlink(missing_ok=True)
 
     def end(self) -> None:
         """Everything was done: the results are not needed any more, and the next run begins anew."""

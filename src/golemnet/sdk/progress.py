@@ -59,6 +59,7 @@ class Notes:
         self.total: int | None = None
         self.cost: Callable[[], Decimal] = Decimal
         self._providers: set[str] = set()
+        self._refused: set[str] = set()
         self._done = 0
         self._began = time.monotonic()
         self._shown = 0.0
@@ -71,6 +72,8 @@ class Notes:
             self._done += 1
         elif isinstance(event, AgreementSigned):
             self._providers.add(event.provider_id)
+        elif isinstance(event, ClaimRejected) and event.agreement_id in self._refused:
+            pass  # its invoice asks again for what its debit notes did
         elif isinstance(event, IMPORTANT) and getattr(event, "problem", "") != STOPPED:
             self._tell(event)
         if isinstance(event, RunEnded):
@@ -104,6 +107,8 @@ class Notes:
             self._live = self._ticking = None
 
     def _tell(self, event: Event) -> None:
+        if isinstance(event, ClaimRejected):
+            self._refused.add(event.agreement_id)
         described = describe(event)
         if described is not None:
             _, who, what = described

@@ -45,6 +45,24 @@ def command_of(run: str) -> Summary:
     return found
 
 
+def forget(run: str) -> None:
+    """Remove what is known of a run. Raises GolemError if there is none of this name, or it is running."""
+    path = path_of(run)
+    if not path.exists():
+        raise GolemError(f"There is no run {run}.", next_step="`golem runs` shows what there is.")
+    if is_locked(path):
+        raise GolemError(f"The run {run} is running.", next_step="Stop it by Ctrl-C first.")
+    path.unlink(missing_ok=True)
+
+
+def forget_all() -> int:
+    """Remove what is known of all runs but those that are running; how many these were."""
+    still = [path for path in folder().glob(f"*{SUFFIX}") if not is_locked(path)]
+    for path in still:
+        path.unlink(missing_ok=True)
+    return len(still)
+
+
 def _summary(path: Path) -> Summary | None:
     with path.open("rb") as file:
         lines = [line for _, _, line in lines_of(file)]

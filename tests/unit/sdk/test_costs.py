@@ -8,7 +8,7 @@ from requestor_doors import deal
 
 from golemnet.model.money import short_amount
 from golemnet.model.pricing import LinearPricing
-from golemnet.requestor.events import AgreementSigned, TaskStarted
+from golemnet.requestor.events import AgreementSigned, ClaimRejected, TaskStarted
 from golemnet.requestor.strategies import SCORE_REJECTED, CheapestFirst, OfferView, price_per_hour
 from golemnet.sdk import progress
 from golemnet.sdk.calls import Call, Outcome
@@ -113,3 +113,10 @@ async def test_time_goes_on_while_nothing_happens_until_the_end(monkeypatch):
 )
 def test_amounts_are_short_for_people_and_never_more_than_there_is(amount, shown):
     assert short_amount(Decimal(amount)) == shown
+
+
+def test_a_claim_that_is_rejected_is_told_once_for_an_agreement(capsys):
+    notes = Notes(shows=False)
+    for agreement in ("a", "a", "b"):
+        notes(ClaimRejected(agreement_id=agreement, amount=Decimal(2), reason="The budget has 1 GLM left."))
+    assert capsys.readouterr().err.count("claim of 2 GLM rejected") == 2

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from contextlib import asynccontextmanager, suppress
+from decimal import Decimal
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -15,10 +16,10 @@ from yapapi_shop import golem_at
 
 import yapapi
 from golemnet.errors import GolemError
-from golemnet.requestor.events import TaskRecalled
+from golemnet.requestor.events import AgreementSigned, RunEnded, TaskRecalled
 from golemnet.sdk.identity import function_identity
 from golemnet.sdk.journal import Journal
-from golemnet.sdk.runs import command_of, runs
+from golemnet.sdk.runs import command_of, forget, forget_all, runs
 
 SCALE = 3
 SCRIPT = Path(__file__).parent / "yapapi_shop.py"
@@ -164,6 +165,43 @@ async def test_one_process_at_a_time_has_a_run(shop):
             Journal("render")
     with pytest.raises(GolemError, match="no name"):
         Journal("../render")
+
+
+async def test_of_a_run_that_has_done_nothing_nothing_is_kept(shop):
+    async with crashing(shop, "typo"):
+        assert [each.run for each in runs()] == ["typo"]
+    assert runs() == []
+
+
+def test_what_providers_are_owed_is_kept(known):
+    journal = Journal("render")
+    assert not journal.is_needed
+    journal.hear(AgreementSigned(agreement_id="a", provider_id="0xann", provider_name="ann"))
+    journal.hear(RunEnded(seconds=1.0, accepted=0, spent=Decimal(0), unpaid=["ann"]))
+    assert journal.is_needed
+    journal.hear(RunEnded(seconds=1.0, accepted=0, spent=Decimal(0), unpaid=[]))
+    assert not journal.is_needed
+    journal.close()
+
+
+def test_runs_are_forgotten_unless_they_are_running(known):
+    for name in ("one", "two", "three"):
+        Journal(name).close()
+    running = Journal("running")
+    forget("two")
+    assert {each.run for each in runs()} == {"one", "three", "running"}
+    with pytest.raises(GolemError, match="is running"):
+        forget("running")
+    with pytest.raises(GolemError, match="no run two"):
+        forget("two")
+    assert forget_all() == 2
+    assert [each.run for each in runs()] == ["running"]
+    running.close()
+
+
+@pytest.fixture
+def known(tmp_path, monkeypatch):
+    monkeypatch.setenv("GOLEM_DATA_DIR", str(tmp_path))
 
 
 def test_a_function_is_the_same_in_another_process(tmp_path: Path):
