@@ -46,7 +46,7 @@ async def reserve(
         raise GolemError(
             f"{format_amount(total)} GLM cannot be reserved for the run.",
             why=str(error),
-            next_step="Lower the budget; `yagna payment status` shows what there is.",
+            next_step="Or lower the budget; `yagna payment status` shows what there is.",
         ) from error
 
 
