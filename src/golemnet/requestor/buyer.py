@@ -35,7 +35,7 @@ from golemnet.requestor.strategies import MarketStrategy
 from golemnet.requestor.summary import counted
 from golemnet.requestor.task_queue import AnyTask, TaskQueue
 from golemnet.requestor.termination import Termination
-from golemnet.requestor.wills import State, Will, of_the_dead, release, wind_up
+from golemnet.requestor.wills import State, Will, release, wind_up_the_dead
 from golemnet.requestor.worker import Drive, Worker, driving
 from golemnet.rest.client import Client
 from golemnet.rest.payment import Decoration, MarketDecoration
@@ -279,7 +279,9 @@ class Buyer:
             await self.earlier.release(self._client)
         me = await self._client.identity.me()
         self._name = me.name
-        self._wind_up_the_dead(me.identity)
+        # a run that goes on sees to what it has left itself
+        own = self.earlier.allocations if self.earlier is not None else ()
+        self._in_background(wind_up_the_dead(me.identity, own, self._client, self._clock))
         self._allocation = await reserve(
             self._client, self.budget.total, self.expires, self._platform, self._deposit
         )
@@ -311,15 +313,6 @@ class Buyer:
 
     def _in_background(self, work: Coroutine[Any, Any, None]) -> None:
         self._stack.push_async_callback(_stop, asyncio.create_task(work))
-
-    def _wind_up_the_dead(self, node_id: str) -> None:
-        """End what killed scripts have left at others. A run that goes on sees to its own."""
-        own = self.earlier.allocations if self.earlier is not None else ()
-        for will, state in of_the_dead(node_id):
-            if state.allocation_id in own:
-                will.done()
-            else:
-                self._in_background(wind_up(will, state, self._client, self._clock))
 
     def _keep_will(self, node_id: str) -> None:
         def write() -> None:

@@ -10,7 +10,7 @@ import asyncio
 import fcntl
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -31,6 +31,7 @@ from golemnet.rest.transport import DaemonUnreachable
 
 SUFFIX = ".will"
 SIGN_OF_LIFE_S = 15.0
+LOOK_S = 10.0
 INVOICES_S = 30.0
 
 log = logging.getLogger(__name__)
@@ -128,6 +129,25 @@ def _taken(path: Path) -> Will | None:
         file.close()
         return None
     return Will(path, file)
+
+
+async def wind_up_the_dead(node_id: str, own: Sequence[str], client: Client, clock: Clock) -> None:
+    """Wind up the scripts that are gone, and those that are killed from now on, until cancelled.
+
+    Args:
+        node_id: whose scripts.
+        own: allocations that the caller sees to.
+        client: the daemon.
+        clock: time.
+    """
+    async with asyncio.TaskGroup() as group:
+        while True:
+            for will, state in of_the_dead(node_id):
+                if state.allocation_id in own:
+                    will.done()
+                else:
+                    group.create_task(wind_up(will, state, client, clock))
+            await clock.sleep(LOOK_S)
 
 
 async def wind_up(will: Will, state: State, client: Client, clock: Clock) -> None:

@@ -1,14 +1,15 @@
 """What a script that is gone has left at others is ended, paid for and released by its node's next one."""
 
+import asyncio
 import os
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
-from requestor_doors import NOW, PRICING, PaymentDoor
+from requestor_doors import NOW, PRICING, WAIT_S, PaymentDoor
 
 from golemnet.requestor import wills
-from golemnet.requestor.wills import State, Will, of_the_dead, wind_up
+from golemnet.requestor.wills import LOOK_S, State, Will, of_the_dead, wind_up, wind_up_the_dead
 from golemnet.rest.market import Agreement, Demand, Offer
 from golemnet.rest.transport import DaemonUnreachable
 from golemnet.testing.clock import ManualClock
@@ -122,3 +123,22 @@ async def test_without_a_daemon_it_is_left_to_the_next_script(folder, monkeypatc
     [(will, state)] = of_the_dead("0xme")
     await wind_up(will, state, Daemon(is_away=True), ManualClock(datetime.now(UTC)))
     assert [state for _, state in of_the_dead("0xme")] == [STATE]
+
+
+async def test_who_is_killed_while_another_script_works_is_wound_up_by_it(folder):
+    """A run that goes on sees to its own."""
+    clock, daemon = ManualClock(datetime.now(UTC)), Daemon()
+    living = Will.new("allocation")
+    living.write(STATE)
+    dead(State("0xme", "mine", Decimal(1), {"b": NOW}))
+    looking = asyncio.create_task(wind_up_the_dead("0xme", ["mine"], daemon, clock))
+    try:
+        async with asyncio.timeout(WAIT_S):
+            await clock.advance(LOOK_S)
+            assert (daemon.ended, list(folder.iterdir())) == ([], [folder / "allocation.will"])
+            living.keep()
+            while not daemon.released:
+                await clock.advance(LOOK_S)
+    finally:
+        looking.cancel()
+    assert (daemon.ended, daemon.released) == (["a"], ["allocation"])

@@ -194,6 +194,9 @@ class Golem:
                 engine.buyer.patience_s = 0.0
             try:
                 await self._end(engine, error)
+            except SystemExit:  # SIGTERM has ended it, and it is shut down
+                self._dispatcher.emit(events.ShutdownFinished())
+                raise
             except BaseException as failure:
                 self._dispatcher.emit(events.ShutdownFinished(exc_info=exc_info_of(failure)))
                 raise
@@ -205,9 +208,11 @@ class Golem:
         try:
             await asyncio.gather(*(cluster.__aexit__(None, error, None) for cluster in clusters))
         finally:
-            await engine.__aexit__(None, error, None)
-            for job in jobs:
-                job.finish(error)
+            try:
+                await engine.__aexit__(None, error, None)
+            finally:
+                for job in jobs:
+                    job.finish(error)
 
     def _interrupted(self, error: BaseException) -> None:
         if isinstance(error, (KeyboardInterrupt, asyncio.CancelledError)):
