@@ -8,7 +8,7 @@ import signal
 import sys
 import threading
 import time
-from types import TracebackType
+from types import FrameType, TracebackType
 from typing import Any, Self
 
 STATUS = 128 + signal.SIGTERM
@@ -28,8 +28,7 @@ class Termination:
         self._heard: float | None = None
 
     def __enter__(self) -> Self:
-        is_main = threading.current_thread() is threading.main_thread()
-        if is_main and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+        if _is_free():
             self._task = asyncio.current_task()
             asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, self.hear)
             self._is_listening = True
@@ -50,11 +49,46 @@ class Termination:
 
     def hear(self) -> None:
         """SIGTERM has come."""
-        if self._heard is None:
-            self._heard = time.monotonic()
-            print("terminated: everything is stopped, and providers are paid", file=sys.stderr, flush=True)
-            if self._task is not None and not self._is_ending:
-                self._task.cancel()
-        elif time.monotonic() > self._heard + ONCE_S:
+        is_first = self._heard is None
+        self._heard = _heard(self._heard)
+        if is_first and self._task is not None and not self._is_ending:
+            self._task.cancel()
+
+
+class PlainTermination:
+    """The same for programs without asyncio: the main thread leaves by SystemExit wherever it is."""
+
+    def __init__(self) -> None:
+        self._heard: float | None = None
+        self._is_listening = _is_free()
+        if self._is_listening:
+            signal.signal(signal.SIGTERM, self._hear)
+
+    def close(self) -> None:
+        """Give the signal back."""
+        if self._is_listening and threading.current_thread() is threading.main_thread():
+            self._is_listening = False
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
-            os.kill(os.getpid(), signal.SIGTERM)
+
+    def _hear(self, number: int, frame: FrameType | None) -> None:
+        is_first = self._heard is None
+        self._heard = _heard(self._heard)
+        if is_first:
+            raise SystemExit(STATUS)
+
+
+def _is_free() -> bool:
+    """Whether this is the main thread, and the program does nothing about SIGTERM itself."""
+    is_main = threading.current_thread() is threading.main_thread()
+    return is_main and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
+def _heard(before: float | None) -> float:
+    """When the first one has come. One that comes later, and not at once, ends the program."""
+    now = time.monotonic()
+    if before is None:
+        print("terminated: everything is stopped, and providers are paid", file=sys.stderr, flush=True)
+    elif now > before + ONCE_S:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGTERM)
+    return now if before is None else before

@@ -10,6 +10,7 @@ from concurrent.futures import Executor, Future
 from types import TracebackType
 from typing import Any, ParamSpec, TypeVar
 
+from golemnet.requestor.termination import PlainTermination
 from golemnet.sdk.golem import Golem
 
 P = ParamSpec("P")
@@ -34,6 +35,7 @@ class GolemExecutor(Executor):
         self._is_shut = False
         self._error: BaseException | None = None
         self._thread.start()
+        self._termination = PlainTermination()
         try:
             self._golem = self._wait(self._open(budget, options))
         except BaseException:
@@ -54,7 +56,7 @@ class GolemExecutor(Executor):
     ) -> None:
         self._error = error
         # whoever interrupts the program does not want to wait for the rest
-        self.shutdown(cancel_futures=isinstance(error, KeyboardInterrupt))
+        self.shutdown(cancel_futures=isinstance(error, KeyboardInterrupt | SystemExit))
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """End it: after all calls, unless they are cancelled; then every provider is paid.
@@ -89,6 +91,7 @@ class GolemExecutor(Executor):
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
 
     def _end(self) -> None:
+        self._termination.close()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()

@@ -101,3 +101,21 @@ def test_a_program_ends_with_its_status_and_a_second_one_ends_it_at_once():
         assert process.returncode == (STATUS if signals == 1 else -signal.SIGTERM)
         assert errors == "terminated: everything is stopped, and providers are paid\n"
     assert termination.ONCE_S > 0
+
+
+def test_a_program_without_asyncio_has_time_to_pay_as_well():
+    script = textwrap.dedent(f"""
+        import os, signal, time
+        from golemnet.requestor.termination import PlainTermination
+
+        listening = PlainTermination()
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep({WAIT_S})
+        finally:
+            os.kill(os.getpid(), signal.SIGTERM)
+            print("paid")
+            listening.close()
+    """)
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=WAIT_S)
+    assert (ended.returncode, ended.stdout) == (STATUS, "paid\n"), ended.stderr
