@@ -273,7 +273,6 @@ class Buyer:
     async def _open(self) -> None:
         stack = self._stack
         await stack.enter_async_context(self._client)
-        self._client.silence.tell = log.warning
         self._files = await stack.enter_async_context(SharedFolder(self._daemon or daemon_of(os.environ)))
         if self.earlier is not None:
             await self.earlier.release(self._client)
@@ -296,6 +295,8 @@ class Buyer:
             self.budget.promise("", self.earlier.spent)
             await self.earlier.end(self._client, self.cashier, now)
         self._in_background(self.cashier.run(since))
+        # at the beginning a daemon that is away is not waited for
+        self._client.silence.tell = log.warning
 
     async def _finish(self) -> None:
         """Wait for the invoices of all agreements; what comes later stays reserved in vain for a while."""
