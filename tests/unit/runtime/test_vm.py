@@ -90,6 +90,12 @@ def test_a_kernel_that_cannot_share_folders_is_none(kernel: Kernel, tmp_path: Pa
         find_kernel({"GOLEM_VM_KERNEL": str(tmp_path)})
 
 
+def test_a_kernel_whose_modules_are_not_all_there_is_none(kernel: Kernel, tmp_path: Path) -> None:
+    (kernel.modules / "kernel/9pnet.ko.zst").unlink()
+    with pytest.raises(NoRuntime, match="all others that machines need"):
+        find_kernel({"GOLEM_VM_KERNEL": str(tmp_path)})
+
+
 def test_qemu_is_walled_in_itself() -> None:
     line = " ".join(command_line(MACHINE, TOOLS))
     before, _, qemu = line.partition(" -- qemu ")

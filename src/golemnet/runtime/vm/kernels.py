@@ -46,7 +46,7 @@ def find_kernel(environment: Mapping[str, str] = os.environ) -> Kernel:
             return kernel
     raise NoRuntime(
         f"There is no kernel for virtual machines below {' or '.join(map(str, roots))}.",
-        why="It has to be readable, and to have the module 9p.",
+        why="It has to be readable, to have the module 9p, and all others that machines need of its list.",
         next_step="Fetch one: tools/virtual-machines in the project's folder; or unpack Debian's "
         f"linux-image-...-amd64 by dpkg-deb -x, and set {SETTING} to the folder.",
     )
@@ -63,8 +63,17 @@ def _kernels(root: Path) -> Iterator[Kernel]:
         (root / "boot").glob("vmlinuz-*"), key=lambda path: path.stat().st_mtime, reverse=True
     ):
         modules = root / "lib/modules" / file.name.removeprefix("vmlinuz-")
-        if os.access(file, os.R_OK) and "9p" in _listed(modules):
-            yield Kernel(file, modules)
+        kernel = Kernel(file, modules)
+        if os.access(file, os.R_OK) and "9p" in _listed(modules) and _is_whole(kernel):
+            yield kernel
+
+
+def _is_whole(kernel: Kernel) -> bool:
+    """Whether it has the modules that it lists: of an earlier version's fetching some may be missing."""
+    try:
+        return bool(modules_of(kernel))
+    except OSError:
+        return False
 
 
 def modules_of(kernel: Kernel) -> list[bytes]:
