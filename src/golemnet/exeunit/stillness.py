@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterable
 
-from golemnet.runtime.families import family
+from golemnet.runtime.families import family, send_signal
 
 
 class Stillness:
@@ -25,22 +24,16 @@ class Stillness:
         self.is_on = True
         stopped: set[int] = set()
         while new := [each for each in self._members() if each not in stopped]:
-            _signal(new, signal.SIGSTOP)
+            for process in new:
+                send_signal(process, signal.SIGSTOP)
             stopped.update(new)
 
     def end(self) -> None:
         """Let them go on: children first, so that no parent sees one that is stopped."""
         if self.is_on:
-            _signal(reversed(self._members()), signal.SIGCONT)
+            for process in reversed(self._members()):
+                send_signal(process, signal.SIGCONT)
             self.is_on = False
 
     def _members(self) -> list[int]:
         return family(self._process)[1:]
-
-
-def _signal(processes: Iterable[int], number: signal.Signals) -> None:
-    for process in processes:
-        try:
-            os.kill(process, number)
-        except (ProcessLookupError, PermissionError):
-            continue

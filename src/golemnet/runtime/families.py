@@ -29,13 +29,13 @@ def kill_family(process: int) -> list[int]:
 
     It is stopped first, so that it starts no others meanwhile.
     """
-    _signal(process, signal.SIGSTOP)
+    send_signal(process, signal.SIGSTOP)
     deadline = time.monotonic() + STOP_S
     while _read(process, "stat").rpartition(")")[2].split()[:1] not in STILL and time.monotonic() < deadline:
         time.sleep(LOOK_S)
     members = family(process)
     for member in members:
-        _signal(member, signal.SIGKILL)
+        send_signal(member, signal.SIGKILL)
     return members
 
 
@@ -45,7 +45,8 @@ def cpu_of(processes: Iterable[int]) -> float:
     return sum(int(ticks) for stat in stats for ticks in stat[11:15]) / TICKS_PER_S
 
 
-def _signal(process: int, number: signal.Signals) -> None:
+def send_signal(process: int, number: signal.Signals) -> None:
+    """Nothing happens to one that has ended, or is not ours to signal."""
     try:
         os.kill(process, number)
     except (ProcessLookupError, PermissionError):

@@ -13,12 +13,12 @@ import logging
 import os
 import signal
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from pathlib import Path
 
 import msgspec
 
 from golemnet.runtime import cgroups
+from golemnet.runtime.families import send_signal
 
 LOOK_S = 1.0
 LOOKS = 5
@@ -100,8 +100,7 @@ def end_largest(processes: Sequence[int]) -> None:
     if largest is None or not _data_pages(largest):
         return
     log.warning("payload_ended why=it is out of memory and gets nowhere process=%d", largest)
-    with suppress(ProcessLookupError):
-        os.kill(largest, signal.SIGKILL)
+    send_signal(largest, signal.SIGKILL)
 
 
 def _data_pages(process: int) -> int:

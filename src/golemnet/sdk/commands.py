@@ -22,7 +22,7 @@ from golemnet.requestor.worker import Tasks
 from golemnet.sdk.calls import Call, Station, limit_of
 from golemnet.sdk.common_files import CommonFile, identity_of, places, sending
 from golemnet.sdk.errors import CannotTravel, ShellFailed
-from golemnet.sdk.identity import value_identity
+from golemnet.sdk.identity import file_identity, value_identity
 from golemnet.sdk.reading import read
 
 ROOT = "/golem/work/.golem/commands"
@@ -101,7 +101,7 @@ class CommandKind:
 
     def identity(self, call: Call) -> bytes | None:
         """By the command, the folder for its files, and the files that it needs."""
-        files = [_facts(Path(path)) for path in call.payload]
+        files = [file_identity(Path(path)) for path in call.payload]
         return value_identity((self.command(call.item), str(self.output), files, self.common_folder))
 
     def read(self, content: bytes) -> tuple[Finished] | None:
@@ -210,11 +210,6 @@ class CommandBundle:
             stderr=result.stderr,
             files=[self._kind.output / name for name in made],
         )
-
-
-def _facts(path: Path) -> tuple[str, int, int]:
-    facts = path.stat()
-    return str(path), facts.st_size, facts.st_mtime_ns
 
 
 def _is_file(item: Any) -> bool:

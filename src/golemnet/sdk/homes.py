@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from pathlib import Path
+from contextlib import suppress
 
 from golemnet.sdk.calls import Call
+from golemnet.sdk.identity import FileIdentity, file_identity
 
 LARGE_BYTES = 1024**2
 """Below this a file is sent sooner than it is thought about."""
 MAX_KNOWN = 4096
-_Facts = tuple[str, int, int]
 
 
 class Homes:
     """What was sent where; the oldest is forgotten first."""
 
     def __init__(self) -> None:
-        self._known: dict[_Facts, set[str]] = {}
+        self._known: dict[FileIdentity, set[str]] = {}
 
     def note(self, call: Call, provider_id: str) -> None:
         """A provider has got the files of ``call``."""
-        for facts in _large(call):
-            self._known.setdefault(facts, set()).add(provider_id)
+        for file in _large(call):
+            self._known.setdefault(file, set()).add(provider_id)
         while len(self._known) > MAX_KNOWN:
             del self._known[next(iter(self._known))]
 
@@ -30,21 +30,18 @@ class Homes:
         """The providers that have the largest of the files of ``call`` as it is now."""
         if not self._known:
             return ()
-        found = [facts for facts in _large(call) if facts in self._known]
+        found = [file for file in _large(call) if file in self._known]
         return self._known[max(found, key=_size)] if found else ()
 
 
-def _large(call: Call) -> list[_Facts]:
-    return [facts for path in call.files if (facts := _facts(path)) and _size(facts) >= LARGE_BYTES]
+def _large(call: Call) -> list[FileIdentity]:
+    """Those that are still there."""
+    found: list[FileIdentity] = []
+    for path in call.files:
+        with suppress(OSError):
+            found.append(file_identity(path))
+    return [file for file in found if _size(file) >= LARGE_BYTES]
 
 
-def _facts(path: Path) -> _Facts | None:
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return str(path), found.st_size, found.st_mtime_ns
-
-
-def _size(facts: _Facts) -> int:
-    return facts[1]
+def _size(file: FileIdentity) -> int:
+    return file[1]

@@ -7,11 +7,13 @@ import inspect
 import pickle
 from collections.abc import Callable, Collection
 from hashlib import sha256
+from pathlib import Path
 from types import CodeType, FunctionType
 from typing import Any
 
 _PLAIN = (bool, int, float, complex, str, bytes, type(None))
 MAX_DEPTH = 50
+FileIdentity = tuple[str, int, int]
 
 
 def function_identity(function: Callable[..., Any], modules: Collection[str]) -> str:
@@ -32,6 +34,12 @@ def value_identity(value: Any) -> bytes | None:
         return sha256(pickle.dumps(value, 5)).digest()
     except Exception:
         return None
+
+
+def file_identity(path: Path) -> FileIdentity:
+    """What tells a file from others, and from what it was before: path, bytes, and time of change in ns."""
+    facts = path.stat()
+    return str(path), facts.st_size, facts.st_mtime_ns
 
 
 def _told(value: Any, modules: frozenset[str], seen: tuple[Any, ...]) -> Any:

@@ -218,8 +218,9 @@ class Pool:
                         bundle.failed(error)
                         work = None
                     else:
-                        self._settle_in(bundle, ctx.provider_id)
                         work = bundle.go_on(results)
+                        if work is None:
+                            self._settle_in(bundle, ctx.provider_id)
             finally:
                 del self._flights[id(flight)]
 
