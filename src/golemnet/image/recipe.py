@@ -61,17 +61,22 @@ def cached_image(recipe: Recipe, cache: Path) -> Kept:
     Raises:
         MissingTool, ImageError: it cannot be built.
     """
-    folder = cache / f"{recipe.name}-{recipe.key}"
-    if not (folder / "sha3").exists():
-        cache.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{recipe.name}-", dir=cache) as scratch:
-            _build_into(recipe, Path(scratch))
-            if not (folder / "sha3").exists():  # nobody else has built it meanwhile
-                shutil.rmtree(folder, ignore_errors=True)
-                os.rename(scratch, folder)
-    sha3 = (folder / "sha3").read_text().strip()
-    products = {path: folder / "products" / path.lstrip("/") for path in recipe.products}
-    return Kept(folder / "image.gvmi", sha3, products)
+    if kept := kept_image(recipe, cache):
+        return kept
+    folder = _folder(recipe, cache)
+    cache.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{recipe.name}-", dir=cache) as scratch:
+        _build_into(recipe, Path(scratch))
+        if not (folder / "sha3").exists():  # nobody else has built it meanwhile
+            shutil.rmtree(folder, ignore_errors=True)
+            os.rename(scratch, folder)
+    return _kept(recipe, folder)
+
+
+def kept_image(recipe: Recipe, cache: Path) -> Kept | None:
+    """The image of ``recipe`` if it has been built into the folder ``cache`` before."""
+    folder = _folder(recipe, cache)
+    return _kept(recipe, folder) if (folder / "sha3").exists() else None
 
 
 def build_recipe(recipe: Recipe, output: Path, products: Path) -> BuiltImage:
@@ -100,6 +105,16 @@ def own_layer(recipe: Recipe) -> bytes:
             folder, _, name = path.rpartition("/")
             archive.addfile(_member(f"{folder}/.wh.{name}", tarfile.REGTYPE))
     return out.getvalue()
+
+
+def _folder(recipe: Recipe, cache: Path) -> Path:
+    return cache / f"{recipe.name}-{recipe.key}"
+
+
+def _kept(recipe: Recipe, folder: Path) -> Kept:
+    sha3 = (folder / "sha3").read_text().strip()
+    products = {path: folder / "products" / path.lstrip("/") for path in recipe.products}
+    return Kept(folder / "image.gvmi", sha3, products)
 
 
 def _build_into(recipe: Recipe, folder: Path) -> None:

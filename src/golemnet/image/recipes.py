@@ -52,3 +52,8 @@ def python_image() -> Recipe:
 
 
 READY_MADE: Mapping[str, Callable[[], Recipe]] = {"small": small_image, "python": python_image}
+
+
+def ready_made_tag(recipe: Recipe) -> str:
+    """What registries call the image of a ready-made recipe: another one when the recipe changes."""
+    return f"golem/{recipe.name}:{recipe.key}"

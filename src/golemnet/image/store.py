@@ -91,14 +91,18 @@ class ImageStore:
                 os.unlink(part)
         return sha3
 
-    def adopt(self, image: Path) -> str:
+    def adopt(self, image: Path, sha3: str = "") -> str:
         """Put an image of this machine into the registry and return its hash, by a hard link if possible.
+
+        Args:
+            image: the file; it is not written to afterwards.
+            sha3: its hash, if whoever built it has noted it: hashing takes longer than all else.
 
         Raises:
             NotAnImage: it is no gvmi.
         """
         read_config(image)
-        sha3 = hash_image(image)
+        sha3 = sha3 or hash_image(image)
         target = self._images / f"{sha3}.gvmi"
         if not target.exists():
             _link_or_copy(image, target)

@@ -137,9 +137,8 @@ def _chain(layout: Layout, ports: Ports) -> ProcessPlan:
 
 
 def _registry(layout: Layout, ports: Ports, keys: Secrets) -> ProcessPlan:
-    command = _program(
-        "golem", "registry", "run", str(layout.registry_directory), "--port", str(ports.registry)
-    )
+    served = ("--port", str(ports.registry), "--ready-made")
+    command = _program("golem", "registry", "run", str(layout.registry_directory), *served)
     return ProcessPlan(REGISTRY, "registry", command, {"GOLEM_REGISTRY_TOKEN": keys.upload_token})
 
 

@@ -12,13 +12,12 @@ from golemnet.image.errors import UnknownImage
 from golemnet.image.gvmi import ImageConfig, is_image_hash
 from golemnet.image.info import ImageInfo
 from golemnet.image.recipe import Recipe, cached_image
-from golemnet.image.recipes import PYTHON_VARIABLE, READY_MADE, cache_directory
+from golemnet.image.recipes import PYTHON_VARIABLE, READY_MADE, cache_directory, ready_made_tag
 from golemnet.requestor.demand import Package
 from golemnet.sdk.errors import WrongPython
 from golemnet.sdk.explained import wrong_python
 from golemnet.sdk.packing import HERE
 
-TAG_PREFIX = "golem"
 MIN_STORAGE_GIB = 0.5
 
 
@@ -71,7 +70,7 @@ async def _look_up(name: str, registry: RegistryClient, say: Callable[[str], Non
     if name not in READY_MADE:
         return await _tagged(name, registry)
     recipe = READY_MADE[name]()
-    tag = f"{TAG_PREFIX}/{name}:{recipe.key}"
+    tag = ready_made_tag(recipe)
     try:
         return await registry.lookup(tag=tag)
     except UnknownImage:

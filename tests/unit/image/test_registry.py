@@ -12,6 +12,9 @@ import pytest
 from golemnet.image.client import RegistryClient
 from golemnet.image.errors import RegistryError, UnknownImage, WrongContent
 from golemnet.image.gvmi import ImageConfig, append_config, hash_image
+from golemnet.image.ready_made import adopt_ready_made
+from golemnet.image.recipe import Recipe, cached_image
+from golemnet.image.recipes import ready_made_tag, small_image
 from golemnet.image.registry import Registry
 from golemnet.image.store import ImageStore, full_tag
 
@@ -112,6 +115,33 @@ def test_adopted_image_is_there(image: Path, tmp_path: Path):
     sha3 = store.adopt(image)
     store.set_tag("demo/small", sha3)
     assert store.path(store.tagged("demo/small:latest")).samefile(image)
+
+
+def kept(image: Path, cache: Path) -> Recipe:
+    """Let ``cache`` have ``image`` as if it had been built for the recipe ``small``."""
+    recipe = small_image()
+    folder = cache / f"small-{recipe.key}"
+    folder.mkdir(parents=True)
+    (folder / "image.gvmi").write_bytes(image.read_bytes())
+    (folder / "sha3").write_text(hash_image(image))
+    assert cached_image(recipe, cache).image == folder / "image.gvmi"
+    return recipe
+
+
+def test_ready_made_images_are_there_from_the_start(image: Path, tmp_path: Path):
+    recipe = kept(image, tmp_path / "cache")
+    store = ImageStore(tmp_path / "registry")
+    assert adopt_ready_made(store, tmp_path / "cache") == [ready_made_tag(recipe)]
+    assert store.tagged(ready_made_tag(recipe)) == hash_image(image)
+    assert store.path(hash_image(image)).read_bytes() == image.read_bytes()
+
+
+def test_a_ready_made_image_that_cannot_be_read_is_left_out(image: Path, tmp_path: Path):
+    recipe = kept(image, tmp_path / "cache")
+    cached_image(recipe, tmp_path / "cache").image.write_text("half of it")
+    store = ImageStore(tmp_path / "registry")
+    assert adopt_ready_made(store, tmp_path / "cache") == []
+    assert store.tags() == {}
 
 
 async def test_an_image_that_is_too_long_is_not_kept(url: str, image: Path, tmp_path: Path):
