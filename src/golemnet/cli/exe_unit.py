@@ -8,6 +8,7 @@ are threads.
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import signal
 import sys
@@ -27,6 +28,7 @@ def main() -> None:
 
 
 def _serve() -> None:
+    gc.disable()  # until what stays has been loaded
     import golemnet.exeunit.program  # noqa: F401 (what is loaded here need not be loaded in each copy)
     from golemnet.runtime.fork_server import serve
 

@@ -1,33 +1,39 @@
-"""The process that the daemons and agents of a local network are forked from; started by its supervisor.
+"""The process that most programs of a local network are forked from; started by its supervisor.
 
-Each of them would load the same modules for most of a second. The network's directory on the command line is
-for those who look at the list of processes.
+Each of them would load the same modules for most of a second. Only the chain is on its own: the others wait
+for it, and it need not wait for them. The network's directory is on the command line.
 """
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
-from golemnet.cli import ya_provider
-from golemnet.daemon import __main__ as daemon
+from golemnet.daemon.memory import postpone_collection
+from golemnet.local.layout import Layout
+from golemnet.local.plan import REQUESTOR
 from golemnet.runtime.fork_server import serve
-
-PROGRAMS = {"daemon": daemon.main, "ya-provider": ya_provider.main}
 
 
 def main() -> None:
     """Serve until the supervisor ends."""
-    _load()
+    postpone_collection()
+    _load(Layout.at(Path(sys.argv[1])))
     serve(_run)
 
 
-def _load() -> None:
-    """What the programs import late."""
+def _load(layout: Layout) -> None:
+    """What the programs import late. No module here may begin a thread."""
+    if not layout.database(REQUESTOR).exists():
+        import alembic.command  # noqa: F401 (only new databases need it)
+
     import uvloop  # noqa: F401
 
     import golemnet.cli.services
+    import golemnet.cli.ya_provider
     import golemnet.daemon.process
+    import golemnet.net.iroh_network
     import golemnet.provider.opening  # noqa: F401
 
 
@@ -36,6 +42,27 @@ def _run(command: Sequence[str]) -> int:
     sys.argv = list(command)
     PROGRAMS[command[0]]()
     return 0
+
+
+def _daemon() -> None:
+    from golemnet.daemon.__main__ import main
+
+    main()
+
+
+def _ya_provider() -> None:
+    from golemnet.cli.ya_provider import main
+
+    main()
+
+
+def _golem() -> None:
+    from golemnet.cli.golem import main
+
+    main()
+
+
+PROGRAMS = {"daemon": _daemon, "ya-provider": _ya_provider, "golem": _golem}
 
 
 if __name__ == "__main__":

@@ -28,9 +28,6 @@ from golemnet.local.plan import (
 )
 from golemnet.local.ports import free_ports
 from golemnet.local.stored_secrets import keep_secrets
-from golemnet.model.keys import NodeKey
-from golemnet.rest.client import Client
-from golemnet.rest.payment import InitAccount
 from golemnet.runtime.forks import ForkServer
 
 # The order of the end: first who needs the others.
@@ -110,13 +107,17 @@ class LocalNetwork:
     @cached_property
     def _address_to_join(self) -> str:
         """Known before the requestor's daemon runs, so that all daemons can start at once."""
-        from golemnet.net.iroh_network import address_of
+        from golemnet.model.keys import NodeKey
+        from golemnet.net.endpoint_key import address_of
 
         env = self._children[REQUESTOR].plan.env
         key = NodeKey.from_bytes(bytes.fromhex(env["YAGNA_AUTOCONF_ID_SECRET"]))
         return address_of(key, env["GOLEM_NET_BIND"])
 
     async def _prepare_account(self, plan: ProcessPlan) -> None:
+        from golemnet.rest.client import Client
+        from golemnet.rest.payment import InitAccount
+
         pays = plan.role == "requestor"
         async with Client.local(self._socket(plan.name)) as client:
             await client.payment.init(InitAccount(platform=self._platform, sender=pays, receiver=not pays))

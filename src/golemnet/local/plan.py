@@ -138,8 +138,9 @@ def _chain(layout: Layout, ports: Ports) -> ProcessPlan:
 
 def _registry(layout: Layout, ports: Ports, keys: Secrets) -> ProcessPlan:
     served = ("--port", str(ports.registry), "--ready-made")
-    command = _program("golem", "registry", "run", str(layout.registry_directory), *served)
-    return ProcessPlan(REGISTRY, "registry", command, {"GOLEM_REGISTRY_TOKEN": keys.upload_token})
+    command = ["golem", "registry", "run", str(layout.registry_directory), *served]
+    env = {"GOLEM_REGISTRY_TOKEN": keys.upload_token}
+    return ProcessPlan(REGISTRY, "registry", command, env, is_forked=True)
 
 
 def _daemon(name: str, layout: Layout, ports: Ports, keys: Secrets) -> ProcessPlan:

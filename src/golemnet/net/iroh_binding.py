@@ -23,7 +23,6 @@ from iroh import (
     IrohError,
     Preset,
     RelayMode,
-    SecretKey,
     iroh_ffi,
 )
 
@@ -73,11 +72,6 @@ async def open_endpoint(secret: bytes, bind: str) -> Endpoint:
                 raise _cannot_listen(bind, reason_of(error)) from error
             await asyncio.sleep(pause)
     raise AssertionError("the last attempt returns or raises")
-
-
-def endpoint_id_of(secret: bytes) -> bytes:
-    """The public key (32 bytes) of an endpoint's secret."""
-    return SecretKey.from_bytes(secret).public().to_bytes()
 
 
 def endpoint_address(place: Place) -> EndpointAddr:

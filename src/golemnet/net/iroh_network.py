@@ -20,10 +20,11 @@ from iroh import Endpoint, Incoming
 
 from golemnet.clock import Clock
 from golemnet.model.documents import Signed
-from golemnet.model.keys import BadSignature, NodeKey, sha3_256
+from golemnet.model.keys import BadSignature, NodeKey
 from golemnet.model.node_id import NodeId
 from golemnet.net.bootstrap import BootstrapAddress, parse_bootstrap
 from golemnet.net.bulk import BulkConnections
+from golemnet.net.endpoint_key import endpoint_id_of, endpoint_secret
 from golemnet.net.errors import CallTimeout, Unreachable
 from golemnet.net.frames import Hello, Records
 from golemnet.net.handlers import Handlers, check_size
@@ -32,7 +33,6 @@ from golemnet.net.home_relay import MAX_RELAYS, HomeRelay
 from golemnet.net.iroh_binding import (
     BINDING_ERRORS,
     bound_hosts,
-    endpoint_id_of,
     is_loopback,
     open_endpoint,
     place_of,
@@ -54,7 +54,6 @@ from golemnet.net.traffic import Traffic
 CLOSE_TIMEOUT_S = 0.5
 MAX_GREETINGS = 64
 INSTANCE_BYTES = 16
-_ENDPOINT_DOMAIN = b"golem/1/endpoint\0"
 
 log = structlog.get_logger(__name__)
 
@@ -87,7 +86,7 @@ class IrohNetwork:
         self.node_id = key.node_id
         self._bind = bind
         self._clock = clock
-        self._secret = _endpoint_secret(key)
+        self._secret = endpoint_secret(key)
         self._endpoint_id = endpoint_id_of(self._secret)
         self._instance = os.urandom(INSTANCE_BYTES)
         self._handlers = Handlers()
@@ -381,13 +380,3 @@ class IrohNetwork:
             with suppress(TimeoutError):
                 async with asyncio.timeout(CLOSE_TIMEOUT_S):
                     await endpoint.close()
-
-
-def address_of(key: NodeKey, bind: str) -> str:
-    """The bootstrap address that a node with ``key`` will have when it listens on ``bind``."""
-    host, _, port = bind.rpartition(":")
-    return str(BootstrapAddress(endpoint_id_of(_endpoint_secret(key)), host, int(port)))
-
-
-def _endpoint_secret(key: NodeKey) -> bytes:
-    return sha3_256(_ENDPOINT_DOMAIN + key.to_bytes())

@@ -28,7 +28,8 @@ from golemnet.provider.standing import save_self_test
 from golemnet.provider.unit_server import UnitServer
 from golemnet.rest.client import DEFAULT_API_URL, Client
 from golemnet.rest.payment import Account, InitAccount
-from golemnet.runtime.self_test import SelfTest, self_test
+from golemnet.runtime.self_test import SelfTest
+from golemnet.runtime.self_testing import self_test
 
 log = structlog.get_logger(__name__)
 

@@ -60,11 +60,14 @@ Answer = Began | Failed | Ended
 
 
 def serve(program: Program) -> None:
-    """Take orders until the input ends. Call it in a process without threads."""
+    """Take orders until the input ends. Call it in a process without threads.
+
+    Who loads much before it may have switched garbage collection off meanwhile; it is on afterwards.
+    """
     kernel.die_with_parent(signal.SIGTERM)
-    # what is loaded now is never garbage; looking for it would copy the shared memory
-    gc.collect()
+    # what is loaded now is never garbage; looking for it would take 0.1 s, and copy the shared memory later
     gc.freeze()
+    gc.enable()
     children, told = os.pipe()
     os.set_blocking(told, False)
     signal.signal(signal.SIGCHLD, lambda _number, _frame: None)

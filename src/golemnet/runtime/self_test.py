@@ -1,8 +1,9 @@
 """Finding out what really works: a command is run in a tiny image, by each driver until one succeeds.
 
 The presence of a program or a device says nothing (``/dev/kvm`` opens on machines where no guest
-boots), so what an offer promises comes from here. The test runs in a process of its own, because a
-driver for root needs a cage: ``python -m golemnet.runtime.self_test FOLDER`` prints the result as JSON.
+boots), so what an offer promises comes from here. The test runs in a process of its own (``self_testing``),
+because a driver for root needs a cage: ``python -m golemnet.runtime.self_test FOLDER`` prints the result as
+JSON. Whoever offers waits for it, so nothing is loaded here that it does without.
 """
 
 from __future__ import annotations
@@ -20,7 +21,6 @@ import msgspec
 
 from golemnet.model.packets import MTU
 from golemnet.runtime import cage, commands, programs
-from golemnet.runtime.clean_up import clean_up
 from golemnet.runtime.driver import Driver, Image, Isolation, Limits, Network
 from golemnet.runtime.errors import NoRuntime, RuntimeFailure
 from golemnet.runtime.ping import ping
@@ -28,7 +28,6 @@ from golemnet.runtime.selection import EMULATED, candidates, make_driver, needs_
 
 DRIVER_TIMEOUT_S = 10.0
 EMULATED_TIMEOUT_S = 60.0
-TEST_TIMEOUT_S = 90.0
 VPN = "vpn"
 INET = "inet"
 MANIFESTS = "manifest-support"
@@ -58,34 +57,6 @@ class SelfTest(msgspec.Struct, frozen=True):
                 next_step="apt-get install crun squashfs-tools e2fsprogs (root) or bubblewrap (user).",
             )
         return self.driver
-
-
-async def self_test(state_dir: Path, *, timeout_s: float = TEST_TIMEOUT_S) -> SelfTest:
-    """Clean up below ``state_dir``, then test the drivers in another process."""
-    clean_up(state_dir)
-    await asyncio.to_thread(state_dir.mkdir, parents=True, exist_ok=True)
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "golemnet.runtime.self_test", str(state_dir)),
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    try:
-        output, errors = await asyncio.wait_for(process.communicate(), timeout_s)
-    except TimeoutError:
-        return SelfTest(None, None, timeout_s, {"self-test": f"did not end in {timeout_s:g} s"})
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-    return _result(output, errors)
-
-
-def _result(output: bytes, errors: bytes) -> SelfTest:
-    try:
-        return msgspec.json.decode(output, type=SelfTest)
-    except msgspec.DecodeError:
-        return SelfTest(None, None, 0.0, {"self-test": errors.decode("utf-8", "replace")[-2000:]})
 
 
 async def test_drivers(folder: Path) -> SelfTest:

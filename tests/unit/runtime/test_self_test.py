@@ -8,7 +8,8 @@ import pytest
 from golemnet.runtime.driver import Isolation
 from golemnet.runtime.errors import NoRuntime
 from golemnet.runtime.selection import make_driver
-from golemnet.runtime.self_test import SelfTest, self_test
+from golemnet.runtime.self_test import SelfTest
+from golemnet.runtime.self_testing import self_test
 
 
 @pytest.mark.privileged
