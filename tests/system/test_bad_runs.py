@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from decimal import Decimal
 from pathlib import Path
 
@@ -136,13 +136,19 @@ async def test_a_disk_that_is_full(desk: Desk, tmp_path: Path):
     assert said.count("is full") == 1
 
 
-async def test_a_budget_that_is_too_small(desk: Desk):
-    budget = Decimal("0.000001")
+@pytest.mark.parametrize(
+    ("budget", "said"),
+    [
+        ("0.000001", ("The budget of 0.000001 GLM is too small to begin", "the cheapest of")),
+        ("0.00005", ("The run was stopped at its budget of 0.00005 GLM", "0 tasks done")),
+    ],
+)
+async def test_a_budget_that_is_too_small(desk: Desk, budget: str, said: Sequence[str]):
     before = await desk.agreements()
     ended = await desk.script("sleeps", budget=float(budget))
-    ended.tells("The run was stopped at its budget of 0.000001 GLM", "0 tasks done", "Raise the budget")
+    ended.tells(*said, "Raise the budget")
     outlay = await desk.outlay(before)
-    assert outlay.spent <= budget
+    assert outlay.spent <= Decimal(budget)
     assert units(desk) == []
 
 

@@ -21,6 +21,12 @@ def unbounded_prices(pricing: LinearPricing) -> dict[str, Decimal]:
     return {name: price for name, price in prices if price and name not in (DURATION_COUNTER, CPU_COUNTER)}
 
 
+def most_in(seconds: float, pricing: LinearPricing, threads: float) -> Decimal:
+    """GLM for an activity in which all processors work, besides what time does not bound."""
+    limits = {DURATION_COUNTER: seconds, CPU_COUNTER: seconds * threads}
+    return pricing.cost([limits.get(name, 0.0) for name in pricing.usage_vector])
+
+
 class Meter(msgspec.Struct):
     """What an activity may have cost: measured when asked, assumed the worst since.
 

@@ -149,7 +149,7 @@ class Buyer:
             tell: hears it with the documents.
             tailor: what a proposal is answered with, instead of the same demand.
         """
-        market = Market(self._client, self._clock, demand, self._strategy, emit)
+        market = Market(self._client, self._clock, demand, self._strategy, emit, self.budget.total)
         market.tell = tell
         market.tailor = tailor or market.tailor
         demand_id = await market.publish()
@@ -254,6 +254,13 @@ class Buyer:
                 f"all work so far can cost {short_amount(most)} GLM.",
                 next_step="Raise the budget, or use cheaper providers by a strategy.",
             )
+        for market in self._markets:
+            if why := market.shortage():
+                raise BudgetExhausted(
+                    f"The budget of {format_amount(self.budget.total)} GLM is too small to begin.",
+                    why=why,
+                    next_step="Raise the budget; `golem estimate` says what work costs.",
+                )
 
     def _check_daemon(self) -> None:
         silence = self._client.silence

@@ -8,6 +8,7 @@ import math
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import timedelta
+from decimal import Decimal
 
 import msgspec
 
@@ -38,12 +39,11 @@ from golemnet.requestor.events import (
 )
 from golemnet.requestor.owners import Owners
 from golemnet.requestor.strategies import MarketStrategy, OfferView
-from golemnet.requestor.summary import counted
 from golemnet.requestor.trouble import Trouble
+from golemnet.requestor.unsuitable import Unsuitable, reasons
 from golemnet.rest.client import Client
 from golemnet.rest.errors import ApiError, NotFound
 from golemnet.rest.market import (
-    MatchingReport,
     NegotiationEvent,
     Proposal,
     ProposalEvent,
@@ -92,6 +92,7 @@ class Market:
         demand: what is asked for.
         strategy: which offers are good enough.
         emit: hears what happens.
+        means: all that may be spent, in GLM; who is not paid for a beginning by that is refused.
     """
 
     def __init__(
@@ -101,6 +102,7 @@ class Market:
         demand: DemandText,
         strategy: MarketStrategy,
         emit: Consumer,
+        means: Decimal | None = None,
     ) -> None:
         self._client = client
         self._clock = clock
@@ -111,6 +113,7 @@ class Market:
         self.tailor: Tailor = self._same_demand
         self.candidates = Candidates()
         self.owners = Owners()
+        self._unsuitable = Unsuitable(means)
         self._anyone = asyncio.Event()
         self._signed: set[str] = set()
         self._refusals: dict[str, None] = {}
@@ -231,7 +234,13 @@ class Market:
         self.owners.learn(proposal.issuer_id, properties)
         offer = OfferView(proposal.issuer_id, properties, proposal.proposal_id, proposal.state == "Draft")
         score = await self._strategy.score_offer(offer)
-        return None if score < 0 else (score, candidate)
+        if score < 0:
+            self._unsuitable.dislike(candidate)
+            return None
+        if self._unsuitable.is_beyond_means(candidate, self._clock.now()):
+            return None
+        self._unsuitable.suits(candidate)
+        return score, candidate
 
     async def _sign(self, candidate: Candidate) -> Deal | None:
         market = self._client.market
@@ -291,6 +300,10 @@ class Market:
         """Why there is nobody to sign with; None if there is or was somebody, or the daemon cannot say."""
         return None if self._anyone.is_set() else await self.explain()
 
+    def shortage(self) -> str:
+        """Why the budget is too small to begin with anybody; empty if it is not, or that is not known yet."""
+        return "" if self._anyone.is_set() else self._unsuitable.shortage(self._clock.now())
+
     async def explain(self) -> NothingMatched | None:
         """Why there is nobody more to sign with; None if the daemon cannot say."""
         try:
@@ -304,7 +317,11 @@ class Market:
         return NothingMatched(
             demand_id=self.demand_id,
             offers_seen=report.offers_seen,
-            reasons=[*reasons(report, subnet, busy), *refusals],
+            reasons=[
+                *reasons(report, subnet, busy),
+                *self._unsuitable.reasons(report.offers_matched),
+                *refusals,
+            ],
             offers_matched=report.offers_matched,
         )
 
@@ -314,28 +331,3 @@ class Market:
         except (ApiError, DaemonUnreachable) as error:
             log.debug("the node's agreements are not known why=%s", str(error))
             return ""
-
-
-def reasons(report: MatchingReport, subnet: str, busy: str = "") -> list[str]:
-    """Why no offer suits, for people; ``busy`` is who has none because of other work for this node."""
-    if not report.offers_seen:
-        return [
-            busy or "no offer has reached this node; is any provider on, and `yagna net status` connected?"
-        ]
-    lines = [
-        f"{each.constraint} refused {each.offers}"
-        for each in sorted(report.refused_by_demand, key=lambda each: -each.offers)
-    ]
-    lines += [
-        f"their own {each.constraint} refused us {counted(each.offers, 'time')}"
-        for each in report.refused_by_offers
-    ]
-    elsewhere = {name: count for name, count in report.subnets.items() if name != subnet}
-    if subnet and subnet not in report.subnets and elsewhere:
-        there = ", ".join(f"{name} ({count})" for name, count in sorted(elsewhere.items())[:5])
-        lines.append(f"nobody is on the subnet {subnet}; there are offers on {there}")
-    if busy:
-        lines.append(busy)
-    if report.offers_matched:
-        lines.append(f"{report.offers_matched} would suit, but are too dear, refuse or do not answer")
-    return lines

@@ -11,7 +11,7 @@ import msgspec
 
 from golemnet.model.names import CPU_COUNTER, CPU_THREADS, DURATION_COUNTER
 from golemnet.model.pricing import LinearPricing
-from golemnet.requestor.budget import unbounded_prices
+from golemnet.requestor.budget import most_in, unbounded_prices
 
 SCORE_REJECTED = -1.0
 SCORE_NEUTRAL = 0.0
@@ -120,8 +120,7 @@ class CheapestFirst:
 
 def price_per_hour(pricing: LinearPricing, threads: float) -> Decimal:
     """GLM for an hour in which all processors work, besides what time does not bound."""
-    limits = {DURATION_COUNTER: 3600.0, CPU_COUNTER: 3600.0 * threads}
-    return pricing.cost([limits.get(name, 0.0) for name in pricing.usage_vector])
+    return most_in(3600.0, pricing, threads)
 
 
 def others_are_within(pricing: LinearPricing, caps: Mapping[str, Decimal]) -> bool:

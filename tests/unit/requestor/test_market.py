@@ -10,8 +10,9 @@ from requestor_doors import NOW, MarketDoor
 from golemnet.requestor import market as market_module
 from golemnet.requestor.demand import DemandText
 from golemnet.requestor.events import AgreementFailed, AgreementSigned, NothingMatched, ProviderRefused
-from golemnet.requestor.market import Market, reasons
+from golemnet.requestor.market import Market
 from golemnet.requestor.strategies import LeastExpensiveLinearPayuMS
+from golemnet.requestor.unsuitable import reasons
 from golemnet.rest.errors import NotFound
 from golemnet.rest.market import MatchingReport, ProposalRejectedEvent, Refusal
 from golemnet.testing.clock import ManualClock
@@ -196,7 +197,6 @@ def report(seen, matched=0, subnets=(), by_demand=(), by_offers=()):
             ["nobody is on the subnet demo-1; there are offers on a (1), b (1), c (1), d (1), e (1)"],
         ),
         (report(3, subnets={"public": 2, "demo-1": 1}), []),
-        (report(3, matched=2), ["2 would suit, but are too dear, refuse or do not answer"]),
     ],
 )
 def test_the_reasons_are_for_people_and_the_commonest_comes_first(found, said):

@@ -343,7 +343,7 @@ async def drain(results):
 
 async def test_work_stops_at_the_budget_also_when_results_never_pause(shop):
     """To begin costs 0.5 GLM here, and a second 0.03."""
-    async with shop.golem(budget=0.52, workers=1) as golem:
+    async with shop.golem(budget=0.57, workers=1) as golem:
         with pytest.raises(BudgetExhausted):
             await drain(golem.map(square, endless()))
 
