@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from golemnet.errors import GolemError
+from golemnet.file_locks import try_lock
 
 FILE_NAME = "yagna.lock"
 
@@ -27,18 +27,16 @@ def exclusive(data_dir: Path) -> Iterator[None]:
     data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     descriptor = os.open(data_dir / FILE_NAME, os.O_RDWR | os.O_CREAT, 0o600)
     try:
-        _lock(descriptor, data_dir)
+        if not try_lock(descriptor):
+            raise _in_use(data_dir)
         yield
     finally:
         os.close(descriptor)
 
 
-def _lock(descriptor: int, data_dir: Path) -> None:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        raise AlreadyRunning(
-            "yagna is already running.",
-            why=f"Another process uses the data directory {data_dir}.",
-            next_step="Stop it, or set YAGNA_DATADIR to another directory.",
-        ) from error
+def _in_use(data_dir: Path) -> AlreadyRunning:
+    return AlreadyRunning(
+        "yagna is already running.",
+        why=f"Another process uses the data directory {data_dir}.",
+        next_step="Stop it, or set YAGNA_DATADIR to another directory.",
+    )

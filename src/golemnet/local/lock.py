@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import fcntl
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO
 
 from golemnet.errors import GolemError
+from golemnet.file_locks import try_lock
 from golemnet.local.layout import Layout
 
 # A supervisor that has closed its door is gone within this time.
@@ -30,14 +30,10 @@ def only_one(layout: Layout) -> Iterator[None]:
 
 def _acquire(file: IO[str], layout: Layout) -> None:
     deadline = time.monotonic() + PATIENCE_S
-    while True:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return
-        except BlockingIOError as error:
-            if time.monotonic() > deadline:
-                raise GolemError(
-                    f"A local network in {layout.directory} is up already.",
-                    next_step="Use it (golem local status), or end it: golem local down",
-                ) from error
-            time.sleep(_POLL_S)
+    while not try_lock(file):
+        if time.monotonic() > deadline:
+            raise GolemError(
+                f"A local network in {layout.directory} is up already.",
+                next_step="Use it (golem local status), or end it: golem local down",
+            )
+        time.sleep(_POLL_S)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ import structlog
 
 from golemnet.clock import Clock, SystemClock
 from golemnet.errors import GolemError
+from golemnet.file_locks import try_lock
 from golemnet.provider.agent import Agent
 from golemnet.provider.exe_units import Workshop
 from golemnet.provider.journal import Journal
@@ -143,13 +143,11 @@ def _unit_environment() -> dict[str, str]:
 def _only_one(path: Path) -> Iterator[None]:
     """Hold the lock of a data directory. Raises GolemError if another agent does."""
     with path.open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not try_lock(file):
             raise GolemError(
                 f"Another agent runs in {path.parent}.",
                 next_step="Stop it, or name another directory by --data-dir.",
-            ) from None
+            )
         yield
 
 

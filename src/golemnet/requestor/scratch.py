@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 import tempfile
@@ -10,6 +9,8 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from golemnet.file_locks import try_lock
 
 PREFIX = "golem-requestor-"
 LOCK = ".lock"
@@ -23,7 +24,7 @@ def scratch_folder() -> Iterator[Path]:
     """A folder of this process's own; what killed processes have left is removed first."""
     _sweep(Path(tempfile.gettempdir()))
     with tempfile.TemporaryDirectory(prefix=PREFIX) as name, (Path(name) / LOCK).open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        try_lock(lock)
         yield Path(name)
 
 
@@ -45,8 +46,4 @@ def _is_left(folder: Path) -> bool:
     except FileNotFoundError:
         return age_s > LOCKLESS_S
     with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-    return True
+        return try_lock(lock)

@@ -20,6 +20,7 @@ from typing import BinaryIO, Self
 import msgspec
 
 from golemnet.clock import Clock
+from golemnet.file_locks import try_lock
 from golemnet.requestor.budget import Budget
 from golemnet.requestor.events import Event
 from golemnet.requestor.home import home
@@ -60,7 +61,7 @@ class Will:
         try:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            fcntl.flock(descriptor, fcntl.LOCK_EX)  # who looks for the dead may hold it for a moment
         except OSError as error:
             log.info("what is left at others if this is killed is not kept why=%s", error)
             return cls(path, open(os.devnull, "rb+", buffering=0))
@@ -123,12 +124,10 @@ def of_the_dead(node_id: str) -> Iterator[tuple[Will, State]]:
 def _taken(path: Path) -> Will | None:
     """None if its script lives, or another one winds it up."""
     file = path.open("rb+", buffering=0)
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        file.close()
-        return None
-    return Will(path, file)
+    if try_lock(file):
+        return Will(path, file)
+    file.close()
+    return None
 
 
 async def wind_up_the_dead(node_id: str, own: Sequence[str], client: Client, clock: Clock) -> None:

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import msgspec
 
+from golemnet.file_locks import try_lock
+
 MARKER = "golem-runtime.json"
 MAX_DEPTH = 5
 
@@ -51,10 +53,9 @@ def _read_unowned(path: Path) -> Marker | None:
     except OSError:
         return None
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if not try_lock(descriptor):
+            return None
         return msgspec.json.decode(os.read(descriptor, 64 * 1024), type=Marker)
-    except BlockingIOError:
-        return None
     except msgspec.DecodeError:
         return Marker(driver="", container="")
     finally:

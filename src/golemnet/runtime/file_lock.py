@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
 
+from golemnet.file_locks import try_lock
 from golemnet.runtime.errors import RuntimeFailure
 
 TIMEOUT_S: Final = 1800.0
@@ -45,11 +45,11 @@ def try_acquire(path: Path, *, shared: bool = False) -> int | None:
     """As ``acquire``, at once; None if others hold it. Raises OSError."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
-        return descriptor
-    except BlockingIOError:
-        os.close(descriptor)
-        return None
+        is_locked = try_lock(descriptor, shared=shared)
     except BaseException:
         os.close(descriptor)
         raise
+    if is_locked:
+        return descriptor
+    os.close(descriptor)
+    return None

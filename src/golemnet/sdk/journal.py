@@ -6,7 +6,6 @@ cut off is taken away when the run goes on. What a journal holds of results is r
 
 from __future__ import annotations
 
-import fcntl
 import os
 import pickle
 import re
@@ -22,6 +21,7 @@ from pathlib import Path
 import msgspec
 
 from golemnet.errors import GolemError
+from golemnet.file_locks import try_lock
 from golemnet.requestor.events import AgreementSigned, Event, InvoiceAccepted, RunEnded
 from golemnet.requestor.home import home
 from golemnet.requestor.leftovers import Leftovers
@@ -184,20 +184,13 @@ def _open(path: Path) -> BufferedRandom:
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     file = os.fdopen(descriptor, "r+b")
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        file.close()
-        name = path.name.removesuffix(SUFFIX)
-        raise GolemError(f"The run {name} is running in another process.") from error
-    return file
+    if try_lock(descriptor):
+        return file
+    file.close()
+    raise GolemError(f"The run {path.name.removesuffix(SUFFIX)} is running in another process.")
 
 
 def is_locked(path: Path) -> bool:
     """Whether a process has the journal."""
     with path.open("rb") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-    return False
+        return not try_lock(file, shared=True)
