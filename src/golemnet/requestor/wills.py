@@ -12,7 +12,7 @@ import logging
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import BinaryIO, Self
@@ -34,6 +34,8 @@ SUFFIX = ".will"
 SIGN_OF_LIFE_S = 15.0
 LOOK_S = 10.0
 INVOICES_S = 30.0
+# What a node has left that never comes back has ended by itself long before.
+KEPT_FOR = timedelta(days=30)
 
 log = logging.getLogger(__name__)
 
@@ -117,6 +119,8 @@ def of_the_dead(node_id: str) -> Iterator[tuple[Will, State]]:
             state = will.read()
             if state is not None and state.node_id == node_id:
                 yield will, state
+            elif datetime.now(UTC) - will.stopped > KEPT_FOR:
+                will.done()
             else:
                 will.keep()
 

@@ -69,6 +69,16 @@ def dead(state=STATE):
     will.keep()
 
 
+def test_the_will_of_a_node_that_never_comes_back_is_forgotten(folder):
+    dead()
+    (will,) = folder.iterdir()
+    assert list(of_the_dead("0xother")) == []
+    assert will.exists()
+    os.utime(will, (0, 0))
+    assert list(of_the_dead("0xother")) == []
+    assert not will.exists()
+
+
 def test_the_will_of_a_script_that_lives_is_left_alone():
     will = Will.new("allocation")
     will.write(STATE)
