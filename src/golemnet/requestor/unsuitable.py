@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from decimal import Decimal
+from decimal import Context, Decimal
 
 from golemnet.model.money import short_amount
 from golemnet.requestor.budget import most_in
@@ -17,6 +17,7 @@ HOUR_S = 3600.0
 # Offers of others, who may be cheaper, need so long to arrive.
 PATIENCE = timedelta(seconds=5)
 MAX_COUNTED = 10_000
+_SHOWN = Context(prec=6)
 
 
 class Unsuitable:
@@ -55,7 +56,7 @@ class Unsuitable:
             return ""
         return (
             f"The first {BEGINNING_S:g} s at the cheapest of {counted(len(self._beyond), 'provider')} "
-            f"cost up to {short_amount(min(self._beyond.values()))} GLM."
+            f"cost up to {_least(self._beyond)} GLM."
         )
 
     def reasons(self, matched: int) -> list[str]:
@@ -64,12 +65,12 @@ class Unsuitable:
         if self._disliked:
             lines.append(
                 f"{len(self._disliked)} would suit, but the strategy refuses: too dear, or blocked; the "
-                f"cheapest takes {short_amount(min(self._disliked.values()))} GLM for an hour"
+                f"cheapest takes {_least(self._disliked)} GLM for an hour"
             )
         if self._beyond:
             lines.append(
                 f"{len(self._beyond)} would suit, but the whole budget is less than their first "
-                f"{BEGINNING_S:g} s cost: {short_amount(min(self._beyond.values()))} GLM or more"
+                f"{BEGINNING_S:g} s cost: {_least(self._beyond)} GLM or more"
             )
         if (others := matched - len(self._disliked) - len(self._beyond)) > 0:
             lines.append(f"{others} would suit, but refuse, do not answer, or work for this script already")
@@ -95,6 +96,11 @@ def reasons(report: MatchingReport, subnet: str, busy: str = "") -> list[str]:
         there = ", ".join(f"{name} ({count})" for name, count in sorted(elsewhere.items())[:5])
         lines.append(f"nobody is on the subnet {subnet}; there are offers on {there}")
     return [*lines, busy] if busy else lines
+
+
+def _least(known: dict[str, Decimal]) -> str:
+    """The lowest of these amounts; providers state prices as binary fractions, so it is rounded."""
+    return short_amount(_SHOWN.plus(min(known.values())))
 
 
 def _note(known: dict[str, Decimal], candidate: Candidate, seconds: float) -> None:

@@ -28,6 +28,13 @@ def test_who_is_disliked_is_told_of_with_the_lowest_price():
     assert unsuitable.shortage(NOW + PATIENCE) == ""
 
 
+def test_prices_are_rounded_for_people():
+    unsuitable = Unsuitable()
+    unsuitable.dislike(candidate("ann", "0.00000999999999999999"))
+    (line,) = unsuitable.reasons(matched=1)
+    assert "takes 0.108 GLM for an hour" in line
+
+
 def test_a_budget_pays_at_least_for_a_beginning():
     unsuitable = Unsuitable(Decimal("0.06"))
     assert not unsuitable.is_beyond_means(candidate("ann", "0.01"), NOW)
