@@ -35,6 +35,7 @@ from golemnet.requestor.strategies import MarketStrategy
 from golemnet.requestor.summary import counted
 from golemnet.requestor.task_queue import AnyTask, TaskQueue
 from golemnet.requestor.termination import Termination
+from golemnet.requestor.unfinished import unfinished
 from golemnet.requestor.wills import State, Will, release, wind_up_the_dead
 from golemnet.requestor.worker import Drive, Worker, driving
 from golemnet.rest.client import Client
@@ -101,6 +102,7 @@ class Buyer:
         self._started = time.monotonic()
         self.expires = self._clock.now() + self._timeout
         self._stack = AsyncExitStack()
+        self._stack.enter_context(unfinished.hold())
         self._termination = self._stack.enter_context(Termination())
         try:
             await self._open()
