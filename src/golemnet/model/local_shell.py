@@ -8,6 +8,7 @@ from pathlib import Path
 
 DEFAULT_DIRECTORY = "~/.local/share/golemnet/local"
 START_HINT = "Start it by `yagna service run`, or point YAGNA_API_URL at the one that runs."
+RESTART_HINT = "End its process, if it stays so, and start it again by `yagna service run`."
 
 
 def local_directory(environment: Mapping[str, str]) -> Path | None:
@@ -25,9 +26,21 @@ def start_hint(environment: Mapping[str, str], elsewhere: str = START_HINT) -> s
     directory = local_directory(environment)
     if directory is None:
         return elsewhere
-    is_usual = directory == Path(DEFAULT_DIRECTORY).expanduser()
-    option = "" if is_usual else f" --dir {shlex.quote(str(directory))}"
+    option = _option(directory)
     return (
         "This shell is for a local network that has ended, or was started anew: "
         f'`golem local up{option}` unless it is up, then `eval "$(golem local env{option})"`.'
     )
+
+
+def restart_hint(environment: Mapping[str, str]) -> str:
+    """What to do about a daemon that runs and does not answer."""
+    directory, name = local_directory(environment), Path(environment.get("YAGNA_DATADIR", "")).name
+    if directory is None:
+        return RESTART_HINT
+    return f"Start it anew, if it stays so: `golem local restart {name}{_option(directory)}`."
+
+
+def _option(directory: Path) -> str:
+    is_usual = directory == Path(DEFAULT_DIRECTORY).expanduser()
+    return "" if is_usual else f" --dir {shlex.quote(str(directory))}"

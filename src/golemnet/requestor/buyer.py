@@ -267,6 +267,7 @@ class Buyer:
     def _check_daemon(self) -> None:
         silence = self._client.silence
         if silence.error is not None and silence.lasted_s >= DAEMON_AWAY_S:
+            silence.is_given_up = True
             raise DaemonUnreachable(
                 f"The daemon has not answered for {DAEMON_AWAY_S:g} s.",
                 why=f"{silence.error.why}.",

@@ -17,7 +17,7 @@ from golemnet.requestor.work_context import Work
 from golemnet.rest.activity import ExeScriptCommandResult
 from golemnet.rest.client import Client
 from golemnet.rest.errors import ApiError, GatewayTimeout
-from golemnet.rest.transport import DaemonUnreachable
+from golemnet.rest.transport import DaemonHangs, DaemonUnreachable
 
 CREATE_S = 60.0
 POLL_S = 20.0
@@ -67,7 +67,7 @@ class Session:
     async def open(self) -> None:
         """Create the activity; the container is set up by the first batch."""
         create = self.client.activity.create_activity
-        self.activity_id = await self.ask(lambda: create(self.deal.agreement_id, timeout_s=CREATE_S))
+        self.activity_id = await self.order(lambda: create(self.deal.agreement_id, timeout_s=CREATE_S))
 
     async def execute(self, work: Work) -> list[CommandResult]:
         """Run a batch to its end.
@@ -121,7 +121,7 @@ class Session:
         if not commands:
             return []
         activity = self.client.activity
-        batch_id = await self.ask(lambda: activity.exec(self.activity_id, commands))
+        batch_id = await self.order(lambda: activity.exec(self.activity_id, commands))
         results = await self._results(batch_id, len(commands))
         found = [_result(result, commands) for result in results]
         for result in found:
@@ -139,6 +139,17 @@ class Session:
             )
             if results and results[-1].is_batch_finished:
                 return results
+
+    async def order(self, call: Callable[[], Awaitable[T]]) -> T:
+        """Ask for what shall not be done twice."""
+
+        async def once() -> T:
+            try:
+                return await call()
+            except DaemonHangs as error:
+                raise ProviderLost("Nobody knows what the provider was told.", why=error.what) from error
+
+        return await self.ask(once)
 
     async def ask(self, call: Callable[[], Awaitable[T]]) -> T:
         """Ask the daemon; one that is away for a while is waited for."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, TypeVar
@@ -12,7 +13,7 @@ import aiohttp
 import msgspec
 
 from golemnet.errors import GolemError
-from golemnet.model.local_shell import start_hint
+from golemnet.model.local_shell import restart_hint, start_hint
 from golemnet.rest.errors import GatewayTimeout, from_status
 from golemnet.rest.silence import Silence
 from golemnet.rest.wire import ErrorMessage, decode, encode
@@ -22,10 +23,15 @@ Query = Mapping[str, "str | float | int | bool | datetime | list[str] | None"]
 
 DEFAULT_TIMEOUT_S = 30.0
 POLL_MARGIN_S = 10.0
+GIVEN_UP_S = 1.0
 
 
 class DaemonUnreachable(GolemError):
     """No daemon answers at the address; the call may be repeated later."""
+
+
+class DaemonHangs(DaemonUnreachable):
+    """It takes connections and answers nothing. What it was asked, it may still do when it goes on."""
 
 
 class Transport:
@@ -68,9 +74,12 @@ class Transport:
 
         Raises:
             ApiError: the daemon answered another status.
-            GatewayTimeout: no answer within ``timeout_s``.
+            GatewayTimeout: no answer within ``timeout_s``, although it has answered others.
+            DaemonHangs: no answer to anything meanwhile.
             DaemonUnreachable: no connection, or it broke.
         """
+        began = time.monotonic()
+        timeout_s = min(timeout_s, GIVEN_UP_S) if self.silence.is_given_up else timeout_s
         try:
             async with self.session.request(
                 method,
@@ -83,9 +92,21 @@ class Transport:
                 self.silence.ends()
                 return await checked(answer)
         except TimeoutError as error:
-            raise GatewayTimeout(f"The daemon did not answer {method} {path} in {timeout_s:g} s.") from error
+            raise self._timed_out(f"{method} {path}", timeout_s, began) from error
         except (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError, OSError) as error:
             raise self.unreachable(error) from error
+
+    def _timed_out(self, asked: str, timeout_s: float, began: float) -> GolemError:
+        since = self.silence.since(began)
+        if time.monotonic() - since < min(POLL_MARGIN_S, timeout_s / 2):
+            return GatewayTimeout(f"The daemon did not answer {asked} in {timeout_s:g} s.")
+        found = DaemonHangs(
+            f"The daemon at {self._hint} does not answer.",
+            why=f"It takes connections, but has not answered {asked} in {timeout_s:g} s",
+            next_step=restart_hint(os.environ),
+        )
+        self.silence.begins(found, since)
+        return found
 
     def unreachable(self, error: BaseException) -> DaemonUnreachable:
         """The error for a connection that failed."""

@@ -7,7 +7,7 @@ import pytest
 from golemnet.local.layout import DEFAULT_DIRECTORY, Layout
 from golemnet.local.plan import Choices, Ports, new_secrets, node_names, script_environment
 from golemnet.model import local_shell
-from golemnet.model.local_shell import START_HINT, local_directory, start_hint
+from golemnet.model.local_shell import RESTART_HINT, START_HINT, local_directory, restart_hint, start_hint
 
 NAMES = node_names(1)
 
@@ -22,6 +22,7 @@ def test_the_shell_of_a_local_network_is_known(tmp_path):
     assert local_directory(environment(folder)) == folder
     assert f"golem local up --dir '{folder}'" in start_hint(environment(folder))
     assert f"eval \"$(golem local env --dir '{folder}')\"" in start_hint(environment(folder))
+    assert f"golem local restart requestor --dir '{folder}'" in restart_hint(environment(folder))
 
 
 def test_the_usual_directory_needs_no_option():
@@ -43,4 +44,5 @@ def test_the_usual_directory_needs_no_option():
 def test_another_shell_starts_its_daemon_itself(other):
     assert local_directory(other) is None
     assert start_hint(other) == START_HINT
+    assert restart_hint(other) == RESTART_HINT
     assert start_hint(other, "Ask Ann.") == "Ask Ann."

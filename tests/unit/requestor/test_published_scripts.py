@@ -55,7 +55,7 @@ class Place:
             exec=self._exec, batch_results=self._batch_results, stream_batch=self._stream
         )
         self._session = SimpleNamespace(
-            client=SimpleNamespace(activity=activity), activity_id="activity", ask=self._ask
+            client=SimpleNamespace(activity=activity), activity_id="activity", ask=self._ask, order=self._ask
         )
         self.context = WorkContext(None, None, Files(folder), self._emit)
         self.executor = Executor(self._session, streams)

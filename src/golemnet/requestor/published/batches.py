@@ -74,7 +74,7 @@ class Executor:
 
     async def _run(self, script: Script, commands: list[BatchCommand]) -> list[CommandEvent]:
         session = self._session
-        batch_id = await session.ask(
+        batch_id = await session.order(
             lambda: session.client.activity.exec(session.activity_id, [dict(each) for each in commands])
         )
         script.emit(events.ScriptSent)
