@@ -324,9 +324,9 @@ async def test_files_of_a_killed_program_are_gone(pair: list[Node], tmp_path: Pa
             assert answer.status == 200
 
 
-async def run_gftp(node: Node, *arguments: str) -> tuple[int, str]:
+async def run_gftp(node: Node, *arguments: str, **more: str) -> tuple[int, str]:
     process = await asyncio.create_subprocess_exec(
-        *GFTP, *arguments, stdout=-1, stderr=-1, env=environment(node)
+        *GFTP, *arguments, stdout=-1, stderr=-1, env=environment(node) | more
     )
     async with asyncio.timeout(WAIT_S):
         output, errors = await process.communicate()
@@ -357,4 +357,14 @@ async def test_gftp_commands(pair: list[Node], tmp_path: Path) -> None:
     assert (tmp_path / "slot").read_bytes() == file.read_bytes()
     code, said = await run_gftp(other, "download", url, str(tmp_path / "none"))
     assert code == 1
-    assert "share this file" in said
+    assert "why: The node does not share this file" in said
+
+
+async def test_gftp_commands_say_at_once_that_the_key_is_wrong(pair: list[Node], tmp_path: Path) -> None:
+    file = written(tmp_path / "file", 10)
+    url = f"gftp://0x{'1' * 40}/{'0' * 64}"
+    by_key = {"GSB_URL": "", "YAGNA_API_URL": pair[0].api_url, "YAGNA_APPKEY": "wrong"}
+    for command in (("publish", str(file)), ("download", url, str(file)), ("upload", str(file), url)):
+        code, said = await run_gftp(pair[0], *command, **by_key)
+        assert (code, said.splitlines()[0]) == (1, "error: The daemon does not accept the application key.")
+        assert "app-key create" in said

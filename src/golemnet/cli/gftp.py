@@ -10,6 +10,7 @@ import asyncio
 import os
 import select
 import signal
+import stat
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
     from golemnet.gftp.urls import GftpUrl
 
 
-READ_BYTES = 64 * 1024
+# somebody sits there; programs wait longer for a daemon that starts
+PATIENCE_S = 3.0
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -33,7 +35,7 @@ def main(arguments: list[str] | None = None) -> None:
     given = _parser().parse_args(arguments)
     address = daemon_of(os.environ)
     try:
-        with suppress(KeyboardInterrupt):
+        with suppress(KeyboardInterrupt, asyncio.CancelledError):
             asyncio.run(given.run(given, address))
     except GolemError as error:
         print("\n".join(error.lines()), file=sys.stderr)
@@ -50,7 +52,7 @@ async def run_server(_given: argparse.Namespace, address: DaemonAddress) -> None
     output = os.dup(sys.stdout.fileno())
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     reader = asyncio.StreamReader(limit=MAX_LINE_BYTES)
-    feeding = await _feed(reader)
+    stop_feeding = await _feed(reader)
 
     async def write(line: bytes) -> None:
         _write_all(output, line)
@@ -59,7 +61,7 @@ async def run_server(_given: argparse.Namespace, address: DaemonAddress) -> None
         with suppress(BrokenPipeError, asyncio.CancelledError):
             await serve(reader, write, address)
     finally:
-        feeding.close()
+        stop_feeding()
 
 
 async def publish(given: argparse.Namespace, address: DaemonAddress) -> None:
@@ -105,6 +107,7 @@ async def _while_linked(address: DaemonAddress, act: Callable[..., Awaitable[Non
     _end_on_sigterm()
     async with open_session(address) as session:
         link = Link(session, address.api_url)
+        link.patience_s = PATIENCE_S
         running = asyncio.create_task(link.run())
         try:
             await act(link)
@@ -124,17 +127,21 @@ def _url(text: str) -> GftpUrl:
         raise GolemError("This is not the address of a shared file.", why=str(error)) from error
 
 
-async def _feed(reader: asyncio.StreamReader) -> asyncio.BaseTransport:
-    """Connect the standard input, a pipe or terminal, to ``reader``."""
-    protocol = asyncio.StreamReaderProtocol(reader)
-    try:
-        transport, _ = await asyncio.get_running_loop().connect_read_pipe(lambda: protocol, sys.stdin)
-    except ValueError:
-        # A plain file: it is there as a whole.
+async def _feed(reader: asyncio.StreamReader) -> Callable[[], None]:
+    """Connect the standard input to ``reader``; returns what ends that."""
+    if _is_file(sys.stdin.fileno()):
         reader.feed_data(sys.stdin.buffer.read())
         reader.feed_eof()
-        return asyncio.BaseTransport()
-    return transport
+        return lambda: None
+    protocol = asyncio.StreamReaderProtocol(reader)
+    transport, _ = await asyncio.get_running_loop().connect_read_pipe(lambda: protocol, sys.stdin)
+    return transport.close
+
+
+def _is_file(descriptor: int) -> bool:
+    """Whether it is a plain file or /dev/null, which are there as a whole and cannot be waited for."""
+    mode = os.fstat(descriptor).st_mode
+    return stat.S_ISREG(mode) or (stat.S_ISCHR(mode) and not os.isatty(descriptor))
 
 
 def _write_all(descriptor: int, data: bytes) -> None:
@@ -153,7 +160,10 @@ def _end_on_sigterm() -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
+    from golemnet.gftp.server import VERSION
+
     parser = argparse.ArgumentParser("gftp", description="Share files with other nodes through your daemon.")
+    parser.add_argument("--version", action="version", version=f"gftp {VERSION}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     def add(name: str, run: Callable[..., Awaitable[None]], text: str) -> argparse.ArgumentParser:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from contextlib import suppress
 from itertools import count
 from pathlib import Path
@@ -11,7 +10,6 @@ from pathlib import Path
 import aiohttp
 import msgspec
 
-from golemnet.errors import GolemError
 from golemnet.gftp.content_names import SHA3_256
 from golemnet.gftp.daemon_address import DaemonAddress
 from golemnet.gftp.messages import (
@@ -31,9 +29,9 @@ from golemnet.gftp.messages import (
     encode,
     from_daemon,
 )
+from golemnet.gftp.refusals import UNAUTHORIZED, DaemonNotReached, key_refused, not_reached
 from golemnet.gftp.shared_files import SharedFiles, SharingError
 from golemnet.gftp.urls import GftpUrl, parse_url
-from golemnet.model.local_shell import start_hint
 from golemnet.model.node_id import NodeId
 
 LINK_PATH = "/gsb-api/v1/files"
@@ -42,11 +40,6 @@ BIND_TIMEOUT_S = 10.0
 HEARTBEAT_S = 20.0
 RECONNECT_PAUSES_S = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 MAX_ASKS = 16
-FILES_HINT = "Start it by `yagna service run`; check GSB_URL, or YAGNA_API_URL and YAGNA_APPKEY."
-
-
-class DaemonNotReached(GolemError):
-    """No daemon answers, or it does not accept this program."""
 
 
 def open_session(address: DaemonAddress) -> aiohttp.ClientSession:
@@ -72,10 +65,13 @@ class Link:
         self._numbers = count(1)
         self._binding: dict[int, asyncio.Future[None]] = {}
         self._socket: aiohttp.ClientWebSocketResponse | None = None
-        self._connected = asyncio.Event()
+        self._answered = asyncio.Event()  # with a welcome, or with a refusal
         self._asks: set[asyncio.Task[None]] = set()
         self._node: NodeId | None = None
         self._failure: Exception | None = None
+        self._refusal: DaemonNotReached | None = None
+        # how long a daemon that does not answer is waited for
+        self.patience_s = CONNECT_TIMEOUT_S
 
     async def publish(self, path: Path) -> GftpUrl:
         """Share the file at ``path``. Raises SharingError, DaemonNotReached."""
@@ -117,13 +113,14 @@ class Link:
 
     async def _share(self, file_id: str, content: bytes | None = None) -> GftpUrl:
         try:
-            async with asyncio.timeout(CONNECT_TIMEOUT_S):
-                await self._connected.wait()
+            async with asyncio.timeout(self.patience_s):
+                await self._answered.wait()
+                self._check_refusal()
                 await self._bind(file_id, self._files.modes()[file_id], content)
         except (TimeoutError, ConnectionError) as error:
             self._files.close(file_id)
-            raise self._not_reached() from error
-        except SharingError:
+            raise not_reached(self._failure) from error
+        except (SharingError, DaemonNotReached):
             self._files.close(file_id)
             raise
         assert self._node is not None
@@ -145,12 +142,9 @@ class Link:
             with suppress(ConnectionError):
                 await self._socket.send_bytes(encode(message))
 
-    def _not_reached(self) -> DaemonNotReached:
-        return DaemonNotReached(
-            "The node's daemon cannot be reached.",
-            why=str(self._failure or "It did not answer in time."),
-            next_step=start_hint(os.environ, FILES_HINT),
-        )
+    def _check_refusal(self) -> None:
+        if self._refusal is not None:
+            raise self._refusal
 
     # -- serving -------------------------------------------------------------------------------------------
 
@@ -164,6 +158,8 @@ class Link:
             return True
         except (aiohttp.ClientError, OSError, TimeoutError, msgspec.DecodeError) as error:
             self._failure = error
+            is_refused = isinstance(error, aiohttp.WSServerHandshakeError) and error.status == UNAUTHORIZED
+            self._refusal = key_refused() if is_refused else None
             return False
         finally:
             self._disconnected()
@@ -179,7 +175,8 @@ class Link:
         for file_id, mode in self._files.modes().items():
             # Again, after the daemon was away; nobody waits for these answers.
             await self._send(Bind(0, file_id, mode))
-        self._connected.set()
+        self._refusal = None
+        self._answered.set()
         async for frame in socket:
             if frame.type is aiohttp.WSMsgType.BINARY:
                 await self._take(from_daemon(frame.data))
@@ -217,7 +214,10 @@ class Link:
         await self._send(answer)
 
     def _disconnected(self) -> None:
-        self._connected.clear()
         self._socket = None
+        if self._refusal is None:
+            self._answered.clear()
+        else:
+            self._answered.set()
         for number in list(self._binding):
             self._settle(number, ConnectionResetError("the daemon went away"))

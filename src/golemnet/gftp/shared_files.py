@@ -52,7 +52,7 @@ class SharedFiles:
         try:
             file_id = self._hashes.name_of(path)
         except OSError as error:
-            raise SharingError(f"The file {path} cannot be read.", why=str(error)) from error
+            raise SharingError(f"The file {path} cannot be read.", why=f"{error.strerror}.") from error
         self._published[file_id] = path.absolute()
         self._uses[file_id] = self._uses.get(file_id, 0) + 1
         return file_id

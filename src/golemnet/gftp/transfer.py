@@ -10,6 +10,7 @@ import aiohttp
 
 from golemnet.errors import GolemError
 from golemnet.gftp.messages import CHUNK_BYTES
+from golemnet.gftp.refusals import MAX_BODY_BYTES, UNAUTHORIZED, key_refused, not_reached, said
 from golemnet.gftp.urls import GftpUrl
 
 FILES_PATH = "/gsb-api/v1/files"
@@ -21,7 +22,11 @@ class TransferError(GolemError):
 
 
 async def download(session: aiohttp.ClientSession, api_url: str, url: GftpUrl, target: Path) -> None:
-    """Fetch ``url`` to ``target``, which is there only once all of it is. Raises TransferError."""
+    """Fetch ``url`` to ``target``, which is there only once all of it is.
+
+    Raises:
+        TransferError, DaemonNotReached: it did not arrive.
+    """
     part = target.with_name(f".{target.name}.part")
     try:
         async with session.get(_path(api_url, url), timeout=_TIMEOUT) as answer:
@@ -30,22 +35,30 @@ async def download(session: aiohttp.ClientSession, api_url: str, url: GftpUrl, t
                 async for chunk in answer.content.iter_chunked(CHUNK_BYTES):
                     await asyncio.to_thread(file.write, chunk)
         part.replace(target)
-    except (aiohttp.ClientError, OSError, TimeoutError) as error:
+    except aiohttp.ClientConnectorError as error:
+        raise not_reached(error) from error
+    except (aiohttp.ClientError, TimeoutError) as error:
         raise TransferError(f"{url} could not be fetched.", why=str(error)) from error
+    except OSError as error:
+        raise TransferError(f"{target} cannot be written.", why=f"{error.strerror or error}.") from error
     finally:
         part.unlink(missing_ok=True)
 
 
 async def upload(session: aiohttp.ClientSession, api_url: str, source: Path, url: GftpUrl) -> None:
-    """Send the file ``source`` to the place ``url``. Raises TransferError."""
+    """Send the file ``source`` to the place ``url``. Raises TransferError, DaemonNotReached."""
     try:
         headers = {"Content-Length": str((await asyncio.to_thread(source.stat)).st_size)}
         async with session.put(
             _path(api_url, url), data=_content(source), headers=headers, timeout=_TIMEOUT
         ) as answer:
             await _check(answer, url)
-    except (aiohttp.ClientError, OSError, TimeoutError) as error:
+    except aiohttp.ClientConnectorError as error:
+        raise not_reached(error) from error
+    except (aiohttp.ClientError, TimeoutError) as error:
         raise TransferError(f"{source} could not be sent to {url}.", why=str(error)) from error
+    except OSError as error:
+        raise TransferError(f"{source} cannot be read.", why=f"{error.strerror or error}.") from error
 
 
 async def _content(path: Path) -> AsyncIterator[bytes]:
@@ -55,9 +68,11 @@ async def _content(path: Path) -> AsyncIterator[bytes]:
 
 
 async def _check(answer: aiohttp.ClientResponse, url: GftpUrl) -> None:
+    if answer.status == UNAUTHORIZED:
+        raise key_refused()
     if answer.status >= 400:
-        reason = (await answer.content.read(2000)).decode("utf-8", "replace")
-        raise TransferError(f"{url} cannot be reached.", why=reason or f"HTTP {answer.status}")
+        body = await answer.content.read(MAX_BODY_BYTES)
+        raise TransferError(f"{url} cannot be reached.", why=said(answer.status, body))
 
 
 def _path(api_url: str, url: GftpUrl) -> str:

@@ -9,6 +9,10 @@ from pathlib import Path
 DEFAULT_DIRECTORY = "~/.local/share/golemnet/local"
 START_HINT = "Start it by `yagna service run`, or point YAGNA_API_URL at the one that runs."
 RESTART_HINT = "End its process, if it stays so, and start it again by `yagna service run`."
+KEY_HINT = (
+    'Run `export YAGNA_APPKEY="$(yagna app-key create NAME)"`, '
+    'or `eval "$(golem local env)"` for a local network.'
+)
 
 
 def local_directory(environment: Mapping[str, str]) -> Path | None:

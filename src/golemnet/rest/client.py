@@ -9,9 +9,9 @@ from types import TracebackType
 import aiohttp
 
 from golemnet.errors import GolemError
+from golemnet.model.local_shell import KEY_HINT
 from golemnet.rest.activity_client import ActivityClient
 from golemnet.rest.deposits_client import DepositsClient
-from golemnet.rest.errors import KEY_HINT
 from golemnet.rest.gsb_client import GsbClient
 from golemnet.rest.identity_client import IdentityClient
 from golemnet.rest.market_client import MarketClient

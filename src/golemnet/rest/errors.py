@@ -13,12 +13,8 @@ from __future__ import annotations
 import msgspec
 
 from golemnet.errors import GolemError
+from golemnet.model.local_shell import KEY_HINT
 from golemnet.rest.wire import ErrorMessage, encode
-
-KEY_HINT = (
-    'Run `export YAGNA_APPKEY="$(yagna app-key create NAME)"`, '
-    'or `eval "$(golem local env)"` for a local network.'
-)
 
 
 class ApiError(GolemError):
