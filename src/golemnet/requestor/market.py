@@ -116,6 +116,7 @@ class Market:
         self._unsuitable = Unsuitable(means)
         self._anyone = asyncio.Event()
         self._signed: set[str] = set()
+        self._forsaken: list[str] = []
         self._refusals: dict[str, None] = {}
         self.demand_id = ""
 
@@ -177,6 +178,7 @@ class Market:
             await self._clock.sleep(RETRY_S)
             return
         trouble.ends()
+        await self._undo_forsaken()
         for event in events:
             await self._answer(event)
 
@@ -256,6 +258,8 @@ class Market:
                 await asyncio.shield(self._undo(agreement_id))
             raise
         except (ApiError, DaemonUnreachable) as error:
+            if agreement_id and isinstance(error, DaemonUnreachable):
+                self._forsaken.append(agreement_id)
             self.tell(AgreementRefused(agreement_id=agreement_id, reason=str(error)))
             self._emit(
                 AgreementFailed(
@@ -283,6 +287,11 @@ class Market:
                 return
             except (ApiError, DaemonUnreachable) as error:
                 log.debug("agreement not undone yet agreement_id=%s why=%s", agreement_id, str(error))
+
+    async def _undo_forsaken(self) -> None:
+        """The daemon is back: a provider that has signed meanwhile shall not wait for us."""
+        while self._forsaken:
+            await self._undo(self._forsaken.pop())
 
     async def _explain(self) -> None:
         """Say why nobody answers, while nobody does."""

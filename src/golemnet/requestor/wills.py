@@ -169,6 +169,9 @@ async def wind_up(will: Will, state: State, client: Client, clock: Clock) -> Non
 
 async def release(client: Client, allocation_id: str) -> None:
     """Give an allocation back, if it is still there. Raises DaemonUnreachable."""
+    # one that hangs would do it later, and before a successor has paid from it
+    if client.silence.error is not None:
+        raise client.silence.error
     with suppress(ApiError):
         await client.payment.release_allocation(allocation_id)
 

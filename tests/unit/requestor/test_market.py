@@ -15,6 +15,7 @@ from golemnet.requestor.strategies import LeastExpensiveLinearPayuMS
 from golemnet.requestor.unsuitable import reasons
 from golemnet.rest.errors import NotFound
 from golemnet.rest.market import MatchingReport, ProposalRejectedEvent, Refusal
+from golemnet.rest.transport import DaemonHangs
 from golemnet.testing.clock import ManualClock
 
 SOON_S = 20.0
@@ -211,3 +212,19 @@ def test_who_is_busy_for_this_node_is_why_there_is_no_offer():
     busy = "1 provider (ann) works for other scripts of this node"
     assert reasons(report(0), "", busy) == [busy]
     assert busy in reasons(report(3, by_demand=[("(a=1)", 3)]), "", busy)
+
+
+async def test_what_may_have_been_signed_while_the_daemon_hung_is_ended():
+    door = MarketDoor("ann")
+
+    async def wait_for_approval(agreement_id, timeout_s):
+        if agreement_id == "agreement 0":
+            door.offer("bob")
+            raise DaemonHangs("The daemon does not answer.")
+
+    door.wait_for_approval = wait_for_approval
+    async with buying(door) as (market, _):
+        deal = await market.sign()
+        await door.idle.wait()
+    assert deal.agreement_id == "agreement 1"
+    assert door.ended == ["agreement 0"]

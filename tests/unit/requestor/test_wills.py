@@ -11,6 +11,7 @@ from requestor_doors import NOW, PRICING, WAIT_S, PaymentDoor
 from golemnet.requestor import wills
 from golemnet.requestor.wills import LOOK_S, State, Will, of_the_dead, wind_up, wind_up_the_dead
 from golemnet.rest.market import Agreement, Demand, Offer
+from golemnet.rest.silence import Silence
 from golemnet.rest.transport import DaemonUnreachable
 from golemnet.testing.clock import ManualClock
 
@@ -30,7 +31,7 @@ class Daemon:
     def __init__(self, is_away=False):
         self.is_away = is_away
         self.ended, self.released, self.paid_from = [], [], []
-        self.payment, self.market = PaymentDoor(), self
+        self.payment, self.market, self.silence = PaymentDoor(), self, Silence()
         self.payment.release_allocation = self.release
         self.accept, self.payment.accept_invoice = self.payment.accept_invoice, self.accept_from
 
@@ -152,3 +153,13 @@ async def test_who_is_killed_while_another_script_works_is_wound_up_by_it(folder
     finally:
         looking.cancel()
     assert (daemon.ended, daemon.released) == (["a"], ["allocation"])
+
+
+async def test_a_daemon_that_hangs_is_not_told_to_release(folder):
+    dead()
+    daemon = Daemon()
+    daemon.silence.begins(AWAY)
+    [(will, state)] = of_the_dead("0xme")
+    await wind_up(will, state, daemon, ManualClock(NOW + timedelta(days=1)))
+    assert daemon.released == [], "it would do so later, perhaps before the provider is paid"
+    assert [each.name for each in folder.iterdir()] == ["allocation.will"]
