@@ -85,6 +85,11 @@ class Link:
         """A place to which another node may send a file, to be stored at ``path``."""
         return await self._share(self._files.receive(path))
 
+    def full(self) -> Path | None:
+        """A place for which the disk had no room since this was asked last."""
+        found, self._files.full = self._files.full, None
+        return found
+
     async def close(self, url: str) -> bool:
         """Share the file no longer, unless it was published more than once; False if it never was."""
         try:

@@ -5,6 +5,7 @@ Everything here blocks on the disk; callers on an event loop use a thread.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import secrets
@@ -28,6 +29,7 @@ from golemnet.gftp.messages import (
 )
 
 TOKEN_BYTES = 32
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
 
 class SharingError(GolemError):
@@ -35,7 +37,7 @@ class SharingError(GolemError):
 
 
 class SharedFiles:
-    """Answers the daemon's questions about files.
+    """Answers the daemon's questions about files; ``full`` is a place for which the disk had no room.
 
     Args:
         algorithm: by which published files are named (``content_names``).
@@ -46,6 +48,7 @@ class SharedFiles:
         self._published: dict[str, Path] = {}
         self._uses: dict[str, int] = {}
         self._slots: dict[str, _Slot] = {}
+        self.full: Path | None = None
 
     def publish(self, path: Path) -> str:
         """Share the file at ``path``; returns its id, the name of its content. Raises SharingError."""
@@ -103,6 +106,8 @@ class SharedFiles:
                 case PutEnd(file_id=file_id, offset=offset, content=content, content_hash=expected):
                     return self._slot(file_id).finish(offset, content, expected)
         except OSError as error:
+            if error.errno in NO_ROOM and ask.file_id in self._slots:
+                self.full = self._slots[ask.file_id].target
             raise SharingError("The file cannot be read or written.", why=error.strerror or "") from error
 
     def discard(self) -> None:
@@ -125,7 +130,7 @@ class _Slot:
     """A file on its way in: beside its target until it is complete and verified."""
 
     def __init__(self, target: Path, file_id: str) -> None:
-        self._target = target
+        self.target = target
         self._part = target.with_name(f".{target.name[:100]}.{file_id[:8]}.part")
         self._lock = threading.Lock()
         self._written = 0
@@ -140,7 +145,7 @@ class _Slot:
             self._append(offset, content)
             if self._hash.hexdigest() != expected:
                 raise SharingError("The content that arrived is not what was sent.")
-            self._part.replace(self._target)
+            self._part.replace(self.target)
             self._written = 0
             self._hash = hashlib.sha256()
 

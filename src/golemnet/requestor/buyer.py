@@ -246,6 +246,7 @@ class Buyer:
         """Raise RunTimeout, BudgetExhausted or DaemonUnreachable when it is time to end."""
         self._looked = time.monotonic()
         self._check_daemon()
+        self._files.check()
         if self.left_s <= 0:
             raise await self._timed_out()
         most = self.most()

@@ -11,6 +11,7 @@ from types import TracebackType
 
 import aiohttp
 
+from golemnet.errors import GolemError
 from golemnet.gftp.content_names import SHA_256
 from golemnet.gftp.daemon_address import DaemonAddress
 from golemnet.gftp.link import Link, open_session
@@ -77,6 +78,15 @@ class SharedFolder:
         url = str(await self._link.receive(path))
         self._places.add(url)
         return url
+
+    def check(self) -> None:
+        """Raise GolemError if what providers send has no room here: that is no fault of theirs."""
+        if (place := self._link.full()) is not None:
+            raise GolemError(
+                "The disk of this machine is full.",
+                why=f"There was no room for {place}, which a provider has sent.",
+                next_step="Make space and start it again; what has a name goes on by `golem resume`.",
+            )
 
     async def close(self, url: str) -> None:
         """A batch needs this no more. What is published stays for others, as long as it is not too much."""

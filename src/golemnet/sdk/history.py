@@ -13,10 +13,11 @@ from golemnet.errors import GolemError
 from golemnet.requestor.buyer import Buyer
 from golemnet.requestor.events import Consumer, Event, ProviderDisagreed, TaskRecalled, TaskRetried
 from golemnet.requestor.summary import counted
+from golemnet.requestor.trouble import Trouble
 from golemnet.requestor.worker import STOPPED
 from golemnet.sdk.calls import Call, Outcome
 from golemnet.sdk.costs import Book, CostReport
-from golemnet.sdk.journal import Journal
+from golemnet.sdk.journal import Journal, NotKept
 from golemnet.sdk.providers import learn
 from golemnet.sdk.timeline import Timeline
 
@@ -44,6 +45,7 @@ class History:
         self._say = say
         self._journal: Journal | None = None
         self._timeline = Timeline()
+        self._trouble = Trouble("a crash would be remembered badly")
         self.book = Book()
 
     def open(self, buyer: Buyer) -> None:
@@ -64,8 +66,12 @@ class History:
 
     def note(self, event: Event) -> None:
         """Keep what a successor has to know if this process is killed."""
-        if self._journal is not None:
+        if self._journal is None:
+            return
+        try:
             self._journal.hear(event)
+        except NotKept as error:
+            self._trouble.begins(error)
 
     def hear(self, event: Event) -> None:
         """Something has happened."""

@@ -43,6 +43,10 @@ NAME = re.compile(r"[\w.-]{1,100}")
 SUFFIX = ".run"
 
 
+class NotKept(GolemError):
+    """What has happened cannot be written to the disk."""
+
+
 class Journal:
     """The journal of one run, which is this process's alone while it is open.
 
@@ -50,7 +54,7 @@ class Journal:
         run: its name.
 
     Raises:
-        GolemError: the name makes no sense, or another process has it.
+        GolemError: the name makes no sense, another process has it, or the disk is full.
     """
 
     def __init__(self, run: str) -> None:
@@ -152,10 +156,20 @@ class Journal:
 
     def _write(self, line: Line) -> int:
         """Where the line begins. It is with the system when this returns: a kill does not take it away."""
-        place = self._file.seek(0, os.SEEK_END)
-        self._file.write(msgspec.json.encode(line) + b"\n")
-        self._file.flush()
-        return place
+        file, data = self._file.fileno(), memoryview(msgspec.json.encode(line) + b"\n")
+        begin = end = os.fstat(file).st_size
+        try:
+            while data:
+                written = os.pwrite(file, data, end)
+                data, end = data[written:], end + written
+        except OSError as error:
+            os.ftruncate(file, begin)
+            raise NotKept(
+                f"The journal of the run {self.run} cannot be written.",
+                why=f"{path_of(self.run)}: {error.strerror}.",
+                next_step=f"Make space, if that is it; `golem resume {self.run}` goes on.",
+            ) from error
+        return begin
 
     def _scan(self) -> Iterator[Line]:
         """The lines; what follows the last whole one is cut off."""

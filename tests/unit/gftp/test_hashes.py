@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import time
@@ -107,3 +108,20 @@ def test_what_arrives_must_be_what_was_sent(tmp_path: Path) -> None:
     files.answer(PutChunk(3, place, 0, b"con"))
     files.answer(PutEnd(4, place, 3, b"tent", hashlib.sha256(b"content").hexdigest()))
     assert (tmp_path / "target").read_bytes() == b"content"
+
+
+def test_a_disk_without_room_is_known_from_what_providers_do_wrong(tmp_path, monkeypatch):
+    files = SharedFiles()
+    place = tmp_path / "result"
+    with pytest.raises(SharingError):
+        files.answer(PutChunk(1, "unknown", 0, b"content"))
+    assert files.full is None
+    file_id = files.receive(place)
+    monkeypatch.setattr(Path, "write_bytes", _no_room)
+    with pytest.raises(SharingError, match="No space left"):
+        files.answer(PutChunk(2, file_id, 0, b"content"))
+    assert files.full == place
+
+
+def _no_room(path, content):
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

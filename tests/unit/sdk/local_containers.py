@@ -20,6 +20,7 @@ import pytest
 from requestor_doors import NOW, MarketDoor, PaymentDoor, _result
 
 from golemnet import Golem
+from golemnet.errors import GolemError
 from golemnet.requestor.buyer import Buyer
 from golemnet.requestor.demand import DemandText
 from golemnet.requestor.market import Market
@@ -39,6 +40,7 @@ class Files:
     def __init__(self, folder: Path):
         self._folder = folder
         self.places: dict[str, Path] = {}
+        self.full: Path | None = None
 
     async def publish(self, path: Path) -> str:
         self.places[f"file:{path}"] = path
@@ -54,6 +56,10 @@ class Files:
 
     async def close(self, url: str) -> None:
         pass
+
+    def check(self) -> None:
+        if self.full is not None:
+            raise GolemError("The disk of this machine is full.")
 
 
 class Containers:

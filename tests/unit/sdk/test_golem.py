@@ -6,10 +6,11 @@ import os
 import sys
 from contextlib import suppress
 from datetime import timedelta
-from pathlib import PurePath
+from pathlib import Path, PurePath
 
 import pytest
 
+from golemnet.errors import GolemError
 from golemnet.image.gvmi import ImageConfig
 from golemnet.requestor import buyer
 from golemnet.requestor.errors import BudgetExhausted, RunTimeout, TaskFailed
@@ -431,4 +432,12 @@ async def test_a_daemon_that_stays_away_ends_the_work(shop, monkeypatch):
             DaemonUnreachable("No daemon answers.", why="Refused", next_step="Start it.")
         )
         with pytest.raises(DaemonUnreachable, match=r"has not answered for 0 s\. Refused\. Start it\."):
+            await golem.submit(square, 2)
+
+
+async def test_a_full_disk_ends_the_work(shop):
+    shop.containers.first = "nobody"
+    async with shop.golem(workers=1) as golem:
+        shop.files.full = Path("result")
+        with pytest.raises(GolemError, match="disk of this machine is full"):
             await golem.submit(square, 2)

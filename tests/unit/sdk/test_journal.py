@@ -1,6 +1,7 @@
 """Runs that are killed and go on: what was done is not done again, and nothing else is taken for it."""
 
 import asyncio
+import errno
 import os
 import re
 import subprocess
@@ -18,7 +19,7 @@ import yapapi
 from golemnet.errors import GolemError
 from golemnet.requestor.events import AgreementSigned, RunEnded, TaskRecalled
 from golemnet.sdk.identity import function_identity
-from golemnet.sdk.journal import Journal
+from golemnet.sdk.journal import Journal, NotKept, path_of
 from golemnet.sdk.runs import command_of, forget, forget_all, runs
 
 SCALE = 3
@@ -330,3 +331,23 @@ async def test_a_script_that_stops_its_golem_on_the_way_out_has_not_ended_its_ru
         finally:
             await golem.stop()
     assert [each.state for each in runs()] == ["stopped" if fails else "ended"]
+
+
+def test_a_line_for_which_there_is_no_room_is_not_begun(known, monkeypatch):
+    journal = Journal("render")
+    whole = path_of("render").read_bytes()
+
+    def half(file, data, place):
+        if len(data) < 10:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return real(file, data[:10], place)
+
+    real = os.pwrite
+    with monkeypatch.context() as patched:
+        patched.setattr("golemnet.sdk.journal.os.pwrite", half)
+        with pytest.raises(NotKept, match="No space left"):
+            journal.reserved("an allocation")
+    assert path_of("render").read_bytes() == whole
+    journal.reserved("an allocation")
+    journal.close()
+    assert len(path_of("render").read_bytes().splitlines()) == 2
