@@ -24,7 +24,7 @@ from golemnet.provider.presets import MOST_AGREEMENTS, Preferences, Preset, chec
 from golemnet.provider.reports import history_rows, isolation_facts, preset_rows, totals
 from golemnet.provider.rules import Rules, parse_hours
 from golemnet.provider.settings import AgentSettings, settings_from
-from golemnet.provider.standing import is_running, last_self_test
+from golemnet.provider.standing import is_running, last_self_test, preferences_now
 
 RECENT = 20
 ALWAYS = "always"
@@ -71,11 +71,11 @@ def status(*, data_dir: DataDir = None, json: AsJson = False) -> None:
     settings = settings_from(data_dir=data_dir)
     if data_dir is None and not is_running(settings):
         check_not_local("status", settings.data_dir)
-    preferences = _preferences(settings)
+    preferences = preferences_now(settings)
     records = Journal(settings.journal_file).records()
     isolation = isolation_facts(last_self_test(settings.self_test_file))
     standing = {"agent": "running" if is_running(settings) else "not running", **isolation}
-    facts = {**standing, **_config(settings, preferences), **totals(records)}
+    facts = {**standing, **_config(settings.data_dir, preferences), **totals(records)}
     if json:
         show_json({**facts, "presets": preset_rows(preferences)})
         return
@@ -220,7 +220,7 @@ def show_config(*, data_dir: DataDir = None, json: AsJson = False) -> None:
         json: for programs.
     """
     settings = settings_from(data_dir=data_dir)
-    show_one(_config(settings, _preferences(settings)), as_json=json)
+    show_one(_config(settings.data_dir, settings.apply(_preferences(settings))), as_json=json)
 
 
 @config.command(name="set")
@@ -287,13 +287,12 @@ def _changed_rules(rules: Rules, hours: str | None, only_when_idle: bool | None)
     )
 
 
-def _config(settings: AgentSettings, preferences: Preferences) -> dict[str, object]:
-    effective = settings.apply(preferences)
-    machine = this_machine(_existing(settings.data_dir))
+def _config(data_dir: Path, preferences: Preferences) -> dict[str, object]:
+    machine = this_machine(_existing(data_dir))
     offered = sold(machine, preferences.limits, preferences.max_agreements)
     return {
-        "node name": effective.node_name,
-        "subnet": effective.subnet,
+        "node name": preferences.node_name,
+        "subnet": preferences.subnet,
         "threads": offered.threads,
         "memory GiB": offered.memory_gib,
         "storage GiB": offered.storage_gib,

@@ -44,6 +44,11 @@ class AgentSettings(msgspec.Struct, frozen=True):
         return self.data_dir / "self-test.json"
 
     @property
+    def started_file(self) -> Path:
+        """What the agent was last started with."""
+        return self.data_dir / "started.json"
+
+    @property
     def rules_file(self) -> Path:
         """Who may have the internet."""
         return self.data_dir / "rules.json"

@@ -1,4 +1,4 @@
-"""What can be seen of an agent from outside: whether it runs, and what its last self-test has found."""
+"""What can be seen of an agent from outside: whether it runs, with what settings, on which isolation."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from pathlib import Path
 
 import msgspec
 
+from golemnet.provider.presets import Preferences, load
 from golemnet.provider.settings import AgentSettings
 from golemnet.runtime.self_test import SelfTest
 
@@ -32,3 +33,18 @@ def last_self_test(path: Path) -> SelfTest | None:
         return msgspec.json.decode(path.read_bytes(), type=SelfTest)
     except (OSError, msgspec.DecodeError):
         return None
+
+
+def save_started(settings: AgentSettings, preferences: Preferences) -> None:
+    """Keep what the agent starts with: the owner's decisions, and what was given instead of them."""
+    settings.started_file.write_bytes(msgspec.json.format(msgspec.json.encode(preferences), indent=2))
+
+
+def preferences_now(settings: AgentSettings) -> Preferences:
+    """What the agent that runs was started with; what the next one is, if none runs."""
+    if is_running(settings):
+        try:
+            return msgspec.json.decode(settings.started_file.read_bytes(), type=Preferences)
+        except (OSError, msgspec.DecodeError):
+            pass
+    return settings.apply(load(settings.preferences_file))

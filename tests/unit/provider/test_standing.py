@@ -7,9 +7,16 @@ from pathlib import Path
 import pytest
 
 from golemnet.provider.opening import _only_one
+from golemnet.provider.presets import Preferences, save
 from golemnet.provider.reports import isolation_facts
 from golemnet.provider.settings import AgentSettings
-from golemnet.provider.standing import is_running, last_self_test, save_self_test
+from golemnet.provider.standing import (
+    is_running,
+    last_self_test,
+    preferences_now,
+    save_self_test,
+    save_started,
+)
 from golemnet.runtime.driver import Isolation
 from golemnet.runtime.self_test import SelfTest
 
@@ -20,6 +27,16 @@ def test_an_agent_runs_as_long_as_it_holds_its_lock(tmp_path: Path) -> None:
     with _only_one(settings.lock_file):
         assert is_running(settings)
     assert not is_running(settings)
+
+
+def test_what_an_agent_was_started_with_holds_as_long_as_it_runs(tmp_path: Path) -> None:
+    settings = AgentSettings(tmp_path)
+    save(settings.preferences_file, Preferences(node_name="mine", subnet="one"))
+    with _only_one(settings.lock_file):
+        save_started(settings, Preferences(node_name="other", subnet="two", active=["cheap"]))
+        now = preferences_now(settings)
+        assert (now.node_name, now.subnet, now.active) == ("other", "two", ["cheap"])
+    assert (preferences_now(settings).node_name, preferences_now(settings).subnet) == ("mine", "one")
 
 
 @pytest.mark.parametrize(
