@@ -22,8 +22,9 @@ class GolemError(Exception):
 
     def __str__(self) -> str:
         named = " ".join(f"{name}={value}" for name, value in self.ids.items())
-        parts = [self.what, self.why, self.next_step, f"({named})" if named else ""]
-        return " ".join(part for part in parts if part)
+        parts = [part for part in (self.what, self.why, self.next_step) if part]
+        ended = [part if part[-1] in ".!?:;" else f"{part}." for part in parts[:-1]] + parts[-1:]
+        return " ".join([*ended, *([f"({named})"] if named else [])])
 
     def lines(self) -> list[str]:
         """The message as ``error:``, ``why:`` and ``hint:`` lines for a terminal."""
