@@ -20,6 +20,7 @@ CHAIN_ID = 91738
 START_TIMEOUT_S = 15.0
 STOP_TIMEOUT_S = 5.0
 _POLL_S = 0.02
+PORT_HINT = "If a chain of yours runs there, use it; else: golem chain run DIRECTORY --port ANOTHER."
 _PR_SET_PDEATHSIG = 1
 
 log = structlog.get_logger(__name__)
@@ -127,7 +128,7 @@ def _require_free(port: int) -> None:
             probe.bind(("127.0.0.1", port))
         except OSError as error:
             raise ChainError(
-                f"The chain cannot have port {port}.", why=str(error), next_step="Choose another port."
+                f"The chain cannot have port {port}.", why=str(error), next_step=PORT_HINT
             ) from error
 
 

@@ -59,7 +59,7 @@ def read_chain_file(path: Path) -> ChainFile:
         raise NoChain(
             f"The chain file {path} cannot be read.",
             why=str(error),
-            next_step="Start a chain (golem local up) or set GOLEM_CHAIN_FILE to the file of one.",
+            next_step="Start a chain (golem chain run), or set GOLEM_CHAIN_FILE to the file of one.",
         ) from error
 
 

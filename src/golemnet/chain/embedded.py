@@ -43,7 +43,7 @@ async def run_embedded_chain(
     try:
         deployed = await deploy(anvil.rpc)
         write_chain_file(directory / CHAIN_FILE, describe(port, deployed))
-        log.info("chain is up", port=port, token=deployed.token)
+        log.info("chain is up", port=port, token=deployed.token, GOLEM_CHAIN_FILE=str(directory / CHAIN_FILE))
         ready.set()
         await _serve(anvil)
     finally:

@@ -46,7 +46,7 @@ def build(
     image = _build(source, debian, output, volume, env)
     row = _describe(image)
     if push or tag:
-        row["url"] = asyncio.run(_push(image, tag, registry))
+        row["url"] = _published(image, tag, registry, is_new=image != source)
     show_one(row, as_json=json)
 
 
@@ -111,6 +111,14 @@ def _build_debian(packages: list[str], output: Path, volumes: tuple[str, ...], e
     print(f"building from {len(packages)} packages of Debian ...", file=sys.stderr)
     recipe = Recipe(name=output.stem, packages=[name.strip() for name in packages], config=config)
     return build_recipe(recipe, output, output.absolute().parent).path
+
+
+def _published(image: Path, tag: str | None, registry: str | None, *, is_new: bool) -> str:
+    try:
+        return asyncio.run(_push(image, tag, registry))
+    except GolemError as error:
+        kept = f"The image is built: `gvmkit-build {image} --push` publishes it." if is_new else ""
+        raise GolemError(error.what, why=error.why, next_step=f"{error.next_step} {kept}".strip()) from error
 
 
 async def _push(image: Path, tag: str | None, registry: str | None) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import signal
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
@@ -12,6 +13,7 @@ from golemnet.daemon.logs import configure_logs
 from golemnet.errors import GolemError
 from golemnet.ready import announce_ready, take_starter
 
+ADDRESS_HINT = "If it runs already, use that; else choose another by --port."
 Service = Callable[[asyncio.Event], Coroutine[Any, Any, None]]
 
 
@@ -27,7 +29,8 @@ def run_service(service: Service) -> None:
     try:
         asyncio.run(_main(service))
     except OSError as error:
-        raise GolemError("The service cannot run.", why=str(error)) from error
+        hint = ADDRESS_HINT if error.errno == errno.EADDRINUSE else ""
+        raise GolemError("The service cannot run.", why=str(error), next_step=hint) from error
 
 
 async def _main(service: Service) -> None:

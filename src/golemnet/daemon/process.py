@@ -17,6 +17,7 @@ from golemnet.ready import announce_ready, take_starter
 
 # Nobody else reads what this process writes: keys, application keys, agreements.
 PRIVATE = 0o077
+CHAIN_HINT = "Set GOLEM_CHAIN_FILE; `golem chain run` starts a chain."
 
 log = structlog.get_logger(__name__)
 
@@ -66,7 +67,7 @@ async def _announce(node: Node, starter: str | None) -> None:
         net_address=node.net_address or "none",
     )
     if node.settings.chain_file is None:
-        log.warning("no chain is configured: payments are refused", next_step="Set GOLEM_CHAIN_FILE.")
+        log.warning("no chain is configured: payments are refused", next_step=CHAIN_HINT)
 
 
 def _first(group: BaseExceptionGroup[GolemError]) -> GolemError:

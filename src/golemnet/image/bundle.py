@@ -17,6 +17,7 @@ from golemnet.image.tree import split_path
 
 MAX_JSON_BYTES = 4 * 1024 * 1024
 MAX_LAYER_BYTES = 32 * 1024**3
+SOURCES = "Give an archive by `docker save`, an OCI layout, a root folder, or a tar of one."
 _CHUNK = 1024 * 1024
 _GZIP = b"\x1f\x8b"
 _ZSTD = b"\x28\xb5\x2f\xfd"
@@ -49,7 +50,9 @@ class Bundle:
             with tarfile.open(plain, "r:") as archive:
                 yield cls(None, archive, scratch)
         except tarfile.TarError as error:
-            raise BadSource(f"{path} is neither a folder nor a tar archive.", why=str(error)) from error
+            raise BadSource(
+                f"{path} is neither a folder nor a tar archive.", why=str(error), next_step=SOURCES
+            ) from error
 
     def has(self, name: str) -> bool:
         """Whether there is a blob of this name."""

@@ -21,6 +21,8 @@ DEFAULT_URL = "https://registry.golem.network"
 ANSWER_TIMEOUT_S = 30.0
 STALL_TIMEOUT_S = 60.0
 ATTEMPTS = 5
+UNAUTHORIZED = 401
+TOKEN_HINT = "Set GOLEM_REGISTRY_TOKEN to the token that the registry was started with."
 CONFIG_TAIL_BYTES = 64 * 1024
 _CHUNK = 1024 * 1024
 
@@ -155,7 +157,9 @@ class RegistryClient:
             )
         if answer.status != 200:
             raise RegistryError(
-                f"The registry {self._url} refused with {answer.status}.", why=(await answer.text())[:500]
+                f"The registry {self._url} refused with {answer.status}.",
+                why=(await answer.text())[:500],
+                next_step=TOKEN_HINT if answer.status == UNAUTHORIZED else "",
             )
         try:
             info = msgspec.json.decode(await answer.read(), type=ImageInfo)

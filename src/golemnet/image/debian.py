@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from golemnet.image.errors import BadSource
+from golemnet.image.errors import BadSource, ImageError
 from golemnet.image.tools import find_tool, run_tool
 
 SUITE = "bookworm"
@@ -50,5 +50,9 @@ def debian_layer(
     options += [f"--customize-hook={hook}" for hook in hooks]
     options += [] if os.geteuid() == 0 else ["--mode=unshare"]
     env = {"SOURCE_DATE_EPOCH": _EPOCH, "LC_ALL": "C.UTF-8"}
-    run_tool([program, *options, suite, str(layer)], timeout_s=TIMEOUT_S, env=env)
+    try:
+        run_tool([program, *options, suite, str(layer)], timeout_s=TIMEOUT_S, env=env)
+    except ImageError as error:
+        hint = f"Check that Debian {suite} has packages of these names, and that its mirror answers."
+        raise ImageError(error.what, why=error.why, next_step=hint) from error
     return layer

@@ -22,6 +22,8 @@ from golemnet.image.store import MAX_IMAGE_BYTES, ImageStore
 log = structlog.get_logger(__name__)
 _CHUNK = 256 * 1024
 _SHUTDOWN_S = 2.0
+WRONG_TOKEN = "An upload needs the registry's token."
+NO_TOKEN = "The registry was started without a token: nobody can upload."
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -59,7 +61,7 @@ class Registry:
         await runner.setup()
         try:
             await web.TCPSite(runner, host, port).start()
-            log.info("registry is up", host=host, port=port)
+            log.info("registry is up", host=host, port=port, uploads="by token" if self._token else "none")
             ready.set()
             await asyncio.get_running_loop().create_future()
         finally:
@@ -103,7 +105,7 @@ class Registry:
     def _authorize(self, request: web.Request) -> None:
         given = request.headers.get("Authorization", "").removeprefix("Bearer ")
         if self._token is None or not hmac.compare_digest(given.encode(), self._token.encode()):
-            raise web.HTTPUnauthorized(text="An upload needs the registry's token.")
+            raise web.HTTPUnauthorized(text=WRONG_TOKEN if self._token else NO_TOKEN)
 
 
 @web.middleware

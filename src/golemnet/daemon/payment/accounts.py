@@ -72,8 +72,9 @@ class Accounts:
     async def status(self, platform: str | None = None) -> AccountStatus:
         """Money and totals. Raises ``ChainError`` if the chain cannot be asked."""
         name = parse_platform(self._platforms.choose(platform) if platform else DEFAULT_PLATFORM)
+        chain = self._wallet.chain()
         amount, gas, block = await asyncio.gather(
-            self._wallet.balance(), self._wallet.gas(), self._wallet.chain().block_number()
+            self._wallet.balance(), self._wallet.gas(), chain.block_number()
         )
         outgoing, incoming = await self._database.read(_both_totals)
         set_aside, unredeemed = await self._vouchers() if name.driver == VOUCHER else (None, None)

@@ -57,7 +57,8 @@ class Wallet:
         if self._path is None:
             raise NoChain(
                 "This node has no chain to pay on.",
-                next_step="Set GOLEM_CHAIN_FILE to the file of one and start the daemon again.",
+                next_step="Set GOLEM_CHAIN_FILE to the file of one (`golem chain run` starts one) "
+                "and start the daemon again.",
             )
         written = self._path.stat().st_mtime_ns if self._path.exists() else 0
         if self._chain is None or written != self._read_at:
