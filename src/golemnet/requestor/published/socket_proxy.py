@@ -15,6 +15,7 @@ from golemnet.errors import GolemError
 from golemnet.requestor.published.chunks import DEFAULT_TIMEOUT, WEBSOCKET_CHUNK_LIMIT, chunks
 from golemnet.requestor.published.cluster import Cluster
 from golemnet.requestor.published.service import Service
+from golemnet.requestor.published.service_state import ServiceState
 
 DEFAULT_SOCKET_ADDRESS = "127.0.0.1"
 DEFAULT_SOCKET_BUFFER_SIZE = 1024 * 1024
@@ -64,7 +65,9 @@ class ProxyConnection:
             ):
                 await self._carry(link)
         except (aiohttp.ClientError, OSError, GolemError) as error:
-            log.warning("no connection to %s: %s", self.server, error)
+            # before and after that, who asks wants to know just this
+            level = logging.WARNING if self.server.service.state is ServiceState.running else logging.DEBUG
+            log.log(level, "no connection to %s: %s", self.server, _reason(error))
         finally:
             self.close()
 
@@ -203,6 +206,12 @@ class SocketProxy:
         for servers in self.servers.values():
             for server in servers.values():
                 await server.stop()
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, aiohttp.WSServerHandshakeError):
+        return f"the daemon answers {error.status}"
+    return str(error)
 
 
 async def first_end(ways: Sequence[asyncio.Task[None]], carried: Callable[[], int], silence_s: float) -> None:
