@@ -54,7 +54,8 @@ def _fields(run: Summary) -> Row:
 
 def _cells(run: Summary) -> dict[str, str]:
     began = f"{run.began:%Y-%m-%d %H:%M}"
-    texts = (run.run, run.state, str(run.done), began, _command(run.arguments))
+    command = " ".join(_command(run.arguments).split())  # a whole script may follow -c
+    texts = (run.run, run.state, str(run.done), began, command)
     return dict(zip(COLUMNS, texts, strict=True))
 
 

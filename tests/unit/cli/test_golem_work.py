@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
 
-from golemnet.cli.golem_runs import _command
+from golemnet.cli.golem_runs import _cells, _command
 from golemnet.cli.golem_work import Failures, SomeFailed, _in_words, _show
 from golemnet.errors import GolemError
 from golemnet.sdk.commands import Finished
 from golemnet.sdk.costs import Estimate
 from golemnet.sdk.errors import ShellFailed
+from golemnet.sdk.runs import Summary
 
 
 def failed(command: str, status: int) -> ShellFailed:
@@ -73,3 +75,9 @@ def test_an_estimate_says_what_its_numbers_are():
 )
 def test_a_run_s_command_is_shown_as_it_was_typed(arguments: list[str], shown: str):
     assert _command(arguments) == shown
+
+
+def test_a_run_takes_one_line_of_the_table():
+    script = "\nfrom golemnet import Golem\n\nprint(Golem)\n"
+    run = Summary("x", "ended", 1, datetime(2026, 1, 1, tzinfo=UTC), ("python", "-c", script), "/")
+    assert _cells(run)["command"] == "-c ' from golemnet import Golem print(Golem) '"
