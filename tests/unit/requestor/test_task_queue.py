@@ -162,7 +162,7 @@ async def test_a_task_that_failed_too_often_ends_the_run_and_tells_of_each_attem
         queue.failed(await take(queue, provider_id), attempt(provider_id, f"broken {provider_id}"))
 
     assert str(queue.failure) == (
-        "The task 'frame 1' failed 2 times. at name of p: broken p; at name of q: broken q "
+        "The task 'frame 1' failed 2 times. at name of p: broken p; at name of q: broken q. "
         "Mend the command or its input; providers that failed it are named above."
     )
     assert queue.is_done
