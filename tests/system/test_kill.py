@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from decimal import Decimal
+from functools import partial
 from pathlib import Path
 
 import pytest
-from money import Ledger
+from money import SETTLED, Ledger
 from network import DemoNetwork
 from running_script import RunningScript, running_script
 from traces import KINDS, Ground
@@ -35,18 +39,21 @@ TEMPORARY = "tmp"
 ACCEPTED = r"progress= <task (\d): accepted"
 FAILED = r"task \d failed"
 ALL_ACCEPTED = "no more tasks"
+OPEN = "RECEIVED"
+LOOK_S = 0.1
 PAYING = "invoice of .* accepted"
 
 
 @dataclass
 class Scenario:
-    """A run of six tasks on three providers, in ``folder``."""
+    """A run of six tasks on three providers, in ``folder``; ``begin`` begins another one."""
 
     network: DemoNetwork
     script: RunningScript
     folder: Path
     ground: Ground
     ledger: Ledger
+    begin: Callable[[], AbstractAsyncContextManager[RunningScript]]
 
     async def middle(self) -> Workplace:
         """Wait until a task is done; a provider that works on another one."""
@@ -83,8 +90,9 @@ async def scenario(
     temporary = tmp_path / TEMPORARY
     temporary.mkdir()
     environment = {**network.environment, "TMPDIR": str(temporary)}
-    async with running_script(tmp_path, SIX_TASKS, sha3, environment=environment) as script:
-        yield Scenario(network, script, tmp_path, ground, ledger)
+    begin = partial(running_script, tmp_path, SIX_TASKS, sha3, environment=environment)
+    async with begin() as script:
+        yield Scenario(network, script, tmp_path, ground, ledger, begin)
     ground.note(network.layout)
 
 
@@ -121,6 +129,27 @@ async def test_a_providers_daemon_that_comes_back_at_once(scenario: Scenario) ->
     await scenario.kill(workplace.provider)
     await restart(scenario.network, workplace.provider)
     await scenario.check()
+
+
+async def test_a_provider_that_comes_back_when_all_is_over(scenario: Scenario) -> None:
+    """It is paid by the next script, from what the first one has left reserved."""
+    workplace = await scenario.middle()
+    await scenario.kill(workplace.provider)
+    await scenario.kill(workplace.agent)
+    assert await scenario.script.finish(2 * STEP_S) == 0, scenario.script.output
+    await gone(workplace.guard, STEP_S)
+    async with scenario.network.requestor() as requestor, asyncio.timeout(STEP_S):
+        (allocation,) = await requestor.payment.get_allocations()
+        assert 0 < allocation.remaining_amount < Decimal("0.1"), "of the whole budget, which is 1"
+        await restart(scenario.network, workplace.provider)
+        await restart(scenario.network, workplace.agent)
+        # the events of invoices are for the script that will pay
+        while all(each.status != OPEN for each in await requestor.payment.get_invoices()):  # noqa: ASYNC110
+            await asyncio.sleep(LOOK_S)
+        async with scenario.begin() as scenario.script:
+            await scenario.check()
+        assert {each.status for each in await scenario.ledger.check()} == {SETTLED}
+        assert await requestor.payment.get_allocations() == []
 
 
 async def test_the_requestors_daemon_while_providers_work(scenario: Scenario) -> None:

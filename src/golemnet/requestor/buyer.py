@@ -36,7 +36,7 @@ from golemnet.requestor.summary import counted
 from golemnet.requestor.task_queue import AnyTask, TaskQueue
 from golemnet.requestor.termination import Termination
 from golemnet.requestor.unfinished import unfinished
-from golemnet.requestor.wills import State, Will, release, wind_up_the_dead
+from golemnet.requestor.wills import LATE_FOR, State, Will, give_back, wind_up_the_dead
 from golemnet.requestor.worker import Drive, Worker, driving
 from golemnet.rest.client import Client
 from golemnet.rest.payment import Decoration, MarketDecoration
@@ -310,7 +310,7 @@ class Buyer:
         self._client.silence.tell = log.warning
 
     async def _finish(self) -> None:
-        """Wait for the invoices of all agreements; what comes later stays reserved in vain for a while."""
+        """Wait for the invoices of all agreements; for what comes later the next script is there."""
         # no invoice comes through a daemon that is gone
         patience_s = 0.0 if self._client.silence.lasted_s else self.patience_s
         unpaid = await self.cashier.settle(patience_s)
@@ -336,10 +336,11 @@ class Buyer:
         self._in_background(self._will.stay_alive(self._clock))
 
     async def _release(self) -> None:
-        """Give back what is not spent. The daemon keeps what was accepted."""
+        """Give back what is not spent, but for late invoices. The daemon keeps what was accepted."""
+        now = self._clock.now()
         try:
-            await release(self._client, self.allocation_id)
-            self._will.done()
+            if not await give_back(self._client, self.allocation_id, self.cashier.late(now), now + LATE_FOR):
+                self._will.done()
         except DaemonUnreachable:
             log.info("the next script of this node releases the allocation")
         finally:

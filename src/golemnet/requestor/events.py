@@ -181,7 +181,10 @@ class InvoiceAccepted(Event, frozen=True):
 
 
 class RunEnded(Event, frozen=True):
-    """Everything is over; ``spent`` in GLM, ``unpaid`` the providers whose invoice did not come."""
+    """Everything is over; ``spent`` in GLM, ``unpaid`` the providers whose invoice did not come.
+
+    What these may ask for stays reserved for a day; the next script of the node pays them.
+    """
 
     seconds: float
     accepted: int

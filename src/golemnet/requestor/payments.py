@@ -14,7 +14,7 @@ import msgspec
 
 from golemnet.clock import Clock
 from golemnet.model.money import format_amount
-from golemnet.requestor.budget import Budget, Meter
+from golemnet.requestor.budget import GRACE_S, Budget, Meter
 from golemnet.requestor.details import (
     DebitNoteAccepted,
     DebitNoteReceived,
@@ -154,6 +154,15 @@ class Cashier:
     def left(self) -> Decimal:
         """What those agreements may cost at most, in GLM: all but what the others have cost."""
         return self._budget.left + sum(map(self._budget.of, self.unpaid()), Decimal(0))
+
+    def late(self, now: datetime) -> Decimal:
+        """What invoices that have not come may ask for at most, in GLM, besides what was accepted."""
+        return min(sum((self._late(each, now) for each in self.unpaid()), Decimal(0)), self._budget.left)
+
+    def _late(self, agreement_id: str, now: datetime) -> Decimal:
+        meters = self._accounts[agreement_id].meters.values()
+        most = sum((meter.most(now, GRACE_S) for meter in meters), Decimal(0))
+        return max(most - self._budget.of(agreement_id), Decimal(0))
 
     async def run(self, since: datetime) -> None:
         """Answer claims until cancelled."""

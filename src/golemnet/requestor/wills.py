@@ -1,7 +1,8 @@
 """What a script leaves at others if it is killed, and how the next script of the same node winds it up.
 
 While a script lives it holds a lock on its file. One that nobody holds is of a process that is gone, however
-it went: its agreements are ended, their invoices accepted from its own allocation, and that is released.
+it went: its agreements are ended, their invoices accepted from its own allocation, and that is released. For
+invoices that have not come, a script that has ended leaves a will, too, and reserved what they may ask for.
 """
 
 from __future__ import annotations
@@ -28,12 +29,17 @@ from golemnet.requestor.leftovers import Leftovers
 from golemnet.requestor.payments import Cashier
 from golemnet.rest.client import Client
 from golemnet.rest.errors import ApiError
+from golemnet.rest.payment import AllocationUpdate
 from golemnet.rest.transport import DaemonUnreachable
 
 SUFFIX = ".will"
 SIGN_OF_LIFE_S = 15.0
 LOOK_S = 10.0
 INVOICES_S = 30.0
+# Providers whose node comes back within that time are paid.
+LATE_FOR = timedelta(days=1)
+AGAIN = timedelta(minutes=10)
+NOTHING = Decimal(0)
 # What a node has left that never comes back has ended by itself long before.
 KEPT_FOR = timedelta(days=30)
 
@@ -143,28 +149,65 @@ async def wind_up_the_dead(node_id: str, own: Sequence[str], client: Client, clo
         client: the daemon.
         clock: time.
     """
+    later: dict[str, datetime] = {}
+
+    async def attend(will: Will, state: State) -> None:
+        if await wind_up(will, state, client, clock):
+            later[state.allocation_id] = clock.now() + AGAIN
+
     async with asyncio.TaskGroup() as group:
         while True:
             for will, state in of_the_dead(node_id):
                 if state.allocation_id in own:
                     will.done()
+                elif state.allocation_id in later and clock.now() < later[state.allocation_id]:
+                    will.keep()
                 else:
-                    group.create_task(wind_up(will, state, client, clock))
+                    group.create_task(attend(will, state))
             await clock.sleep(LOOK_S)
 
 
-async def wind_up(will: Will, state: State, client: Client, clock: Clock) -> None:
-    """End what a dead script has left, and pay for it; what is not done when cancelled stays in the will."""
+async def wind_up(will: Will, state: State, client: Client, clock: Clock) -> bool:
+    """End what a dead script has left, and pay for it; what is not done when cancelled stays in the will.
+
+    Returns:
+        Whether invoices are late, so that it has to be tried again.
+    """
+    until, is_late = will.stopped + LATE_FOR, False
     try:
-        if state.agreements:
-            left = Leftovers(will.stopped, agreements=state.agreements)
-            await _pay(left, state, client, clock)
-        await release(client, state.allocation_id)
-        will.done()
+        asked = await _pay(will.stopped, state, client, clock)
+        late = asked if clock.now() < until else NOTHING
+        is_late = await give_back(client, state.allocation_id, late, until)
+        if not is_late:
+            will.done()
     except DaemonUnreachable as error:
         log.info("the daemon is away before all was wound up why=%s", error)
     finally:
         will.keep()
+    return is_late
+
+
+async def give_back(client: Client, allocation_id: str, late: Decimal, until: datetime) -> bool:
+    """Release an allocation but for what late invoices may ask, ``until`` then; whether that is kept.
+
+    Raises:
+        DaemonUnreachable: nobody knows.
+    """
+    if late and await _is_kept(client, allocation_id, late, until):
+        return True
+    await release(client, allocation_id)
+    return False
+
+
+async def _is_kept(client: Client, allocation_id: str, late: Decimal, until: datetime) -> bool:
+    try:
+        allocation = await client.payment.get_allocation(allocation_id)
+        # a deposit has an end of its own
+        most = min(late, allocation.remaining_amount if allocation.deposit is None else NOTHING)
+        change = AllocationUpdate(total_amount=allocation.spent_amount + most, timeout=until)
+        return bool(most and await client.payment.amend_allocation(allocation_id, change))
+    except ApiError:
+        return False
 
 
 async def release(client: Client, allocation_id: str) -> None:
@@ -176,7 +219,11 @@ async def release(client: Client, allocation_id: str) -> None:
         await client.payment.release_allocation(allocation_id)
 
 
-async def _pay(left: Leftovers, state: State, client: Client, clock: Clock) -> None:
+async def _pay(stopped: datetime, state: State, client: Client, clock: Clock) -> Decimal:
+    """Answer the invoices that come in time; what the others may ask for, in GLM."""
+    if not state.agreements:
+        return NOTHING
+    left = Leftovers(stopped, agreements=state.agreements)
     cashier = Cashier(client, clock, Budget(state.left), state.allocation_id, _note)
     await left.end(client, cashier, clock.now())
     answering = asyncio.create_task(cashier.run(left.since))
@@ -185,6 +232,7 @@ async def _pay(left: Leftovers, state: State, client: Client, clock: Clock) -> N
     finally:
         answering.cancel()
         await asyncio.gather(answering, return_exceptions=True)
+    return cashier.late(clock.now())
 
 
 def _note(event: Event) -> None:

@@ -146,6 +146,22 @@ async def test_what_time_does_not_bound_is_paid_as_debit_notes_have_stated_it_wi
         ]
 
 
+async def test_what_late_invoices_may_ask_for_is_known():
+    """At most for the time that was worked, with the grace, besides what was accepted."""
+    async with office() as here:
+        for agreement_id in "ab":
+            here.agree(agreement_id, f"activity of {agreement_id}")
+        await here.clock.advance(10)
+        await here.door.claim_note("a", "activity of a", "0.4")
+        both = here.cashier.late(here.clock.now())
+        await here.door.claim_invoice("b", "0.3")
+        only = here.cashier.late(here.clock.now())
+        assert 0 < only < both < 10
+        assert only + Decimal("0.4") == both - only
+        await here.door.claim_invoice("a", "0.5")
+        assert here.cashier.late(here.clock.now()) == 0
+
+
 async def test_the_time_of_an_agreement_ends_with_its_work():
     async with office() as here:
         signed = here.agree("a", "activity")

@@ -4,12 +4,13 @@ import asyncio
 import os
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from types import SimpleNamespace
 
 import pytest
 from requestor_doors import NOW, PRICING, WAIT_S, PaymentDoor
 
 from golemnet.requestor import wills
-from golemnet.requestor.wills import LOOK_S, State, Will, of_the_dead, wind_up, wind_up_the_dead
+from golemnet.requestor.wills import LATE_FOR, LOOK_S, State, Will, of_the_dead, wind_up, wind_up_the_dead
 from golemnet.rest.market import Agreement, Demand, Offer
 from golemnet.rest.silence import Silence
 from golemnet.rest.transport import DaemonUnreachable
@@ -28,11 +29,13 @@ def folder(tmp_path, monkeypatch):
 class Daemon:
     """One agreement at a provider that sends its invoice when that is ended."""
 
-    def __init__(self, is_away=False):
-        self.is_away = is_away
+    def __init__(self, is_away=False, is_silent=False):
+        self.is_away, self.is_silent = is_away, is_silent
+        self.amended = []
         self.ended, self.released, self.paid_from = [], [], []
         self.payment, self.market, self.silence = PaymentDoor(), self, Silence()
         self.payment.release_allocation = self.release
+        self.payment.get_allocation, self.payment.amend_allocation = self.allocation, self.amend
         self.accept, self.payment.accept_invoice = self.payment.accept_invoice, self.accept_from
 
     async def get_agreement(self, agreement_id):
@@ -51,11 +54,20 @@ class Daemon:
 
     async def terminate_agreement(self, agreement_id, reason):
         self.ended.append(agreement_id)
-        self.payment.keep_invoice(agreement_id, "0.6")
+        if not self.is_silent:
+            self.payment.keep_invoice(agreement_id, "0.6")
 
     async def accept_from(self, invoice_id, amount, allocation_id):
         self.paid_from.append(allocation_id)
         await self.accept(invoice_id, amount, allocation_id)
+
+    async def allocation(self, allocation_id):
+        amounts = {"spent_amount": Decimal("0.5"), "remaining_amount": Decimal("9.5")}
+        return SimpleNamespace(**amounts, deposit=None)
+
+    async def amend(self, allocation_id, change):
+        self.amended.append((change.total_amount, change.timeout))
+        return change
 
     async def release(self, allocation_id):
         if self.is_away:
@@ -126,6 +138,55 @@ async def test_a_dead_scripts_provider_is_paid_from_its_own_allocation(folder):
     assert [each.amount for each in daemon.payment.accepted] == [Decimal("0.6")]
     assert daemon.paid_from == daemon.released == ["allocation"]
     assert list(folder.iterdir()) == []
+
+
+async def test_who_does_not_answer_is_paid_when_he_comes_back(folder, monkeypatch):
+    monkeypatch.setattr(wills, "INVOICES_S", 0.1)
+    dead()
+    stopped = NOW + timedelta(seconds=10)
+    os.utime(folder / "allocation.will", times=(stopped.timestamp(),) * 2)
+    daemon, clock = Daemon(is_silent=True), ManualClock(stopped)
+    [(will, state)] = of_the_dead("0xme")
+    assert await wind_up(will, state, daemon, clock)
+    [(total, until)] = daemon.amended
+    assert Decimal("0.5") < total <= Decimal("1.5"), "what was spent, and no more than was left"
+    assert until == stopped + LATE_FOR
+
+    daemon.is_silent = False
+    [(will, state)] = of_the_dead("0xme")
+    assert not await wind_up(will, state, daemon, clock)
+    assert daemon.paid_from == daemon.released == ["allocation"]
+    assert list(folder.iterdir()) == []
+
+
+async def test_nobody_is_waited_for_longer_than_a_day(folder, monkeypatch):
+    monkeypatch.setattr(wills, "INVOICES_S", 0.1)
+    dead()
+    os.utime(folder / "allocation.will", times=(NOW.timestamp(),) * 2)
+    [(will, state)] = of_the_dead("0xme")
+    daemon = Daemon(is_silent=True)
+    assert not await wind_up(will, state, daemon, ManualClock(NOW + LATE_FOR))
+    assert daemon.released == ["allocation"]
+    assert list(folder.iterdir()) == []
+
+
+async def test_who_is_late_is_asked_for_again_after_a_while(folder, monkeypatch):
+    monkeypatch.setattr(wills, "INVOICES_S", 0.1)
+    monkeypatch.setattr(wills, "AGAIN", timedelta(seconds=2 * LOOK_S))
+    dead()
+    clock, daemon = ManualClock(datetime.now(UTC)), Daemon(is_silent=True)
+    looking = asyncio.create_task(wind_up_the_dead("0xme", [], daemon, clock))
+    async with asyncio.timeout(WAIT_S):
+        while not daemon.amended:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        asked = len(daemon.ended)
+        await clock.advance(LOOK_S)
+        assert len(daemon.ended) == asked
+        while len(daemon.ended) == asked:
+            await clock.advance(LOOK_S)
+            await asyncio.sleep(0.01)
+    looking.cancel()
+    await asyncio.gather(looking, return_exceptions=True)
 
 
 async def test_without_a_daemon_it_is_left_to_the_next_script(folder, monkeypatch):
