@@ -14,7 +14,7 @@ from golemnet.cli.output import show_json, show_one, show_rows, show_table
 from golemnet.cli.provider_tables import history_table
 from golemnet.cli.ya_provider_access import app as access
 from golemnet.cli.ya_provider_internet import keystore, rule, whitelist
-from golemnet.cli.ya_provider_local import check_not_local
+from golemnet.cli.ya_provider_local import check_not_local, settings_to_change
 from golemnet.cli.ya_provider_options import AsJson, DataDir
 from golemnet.errors import GolemError
 from golemnet.provider import presets as preferences_file
@@ -159,7 +159,7 @@ def set_preset(
             golem.usage.storage_gib=0.001; 0 takes the price away. Most requestors refuse such prices.
         data_dir: the agent's data (DATA_DIR).
     """
-    settings = settings_from(data_dir=data_dir)
+    settings = settings_to_change(data_dir)
     preferences = _preferences(settings)
     known = next((each for each in preferences.presets if each.name == name), Preset(name))
     changed = Preset(
@@ -183,7 +183,7 @@ def remove_preset(name: str, *, data_dir: DataDir = None) -> None:
         name: of the preset.
         data_dir: the agent's data (DATA_DIR).
     """
-    settings = settings_from(data_dir=data_dir)
+    settings = settings_to_change(data_dir)
     _save(settings, _preferences(settings).without_preset(name))
 
 
@@ -195,7 +195,7 @@ def activate(name: str, *, data_dir: DataDir = None) -> None:
         name: of the preset.
         data_dir: the agent's data (DATA_DIR).
     """
-    settings = settings_from(data_dir=data_dir)
+    settings = settings_to_change(data_dir)
     _save(settings, _preferences(settings).activated(name, active=True))
 
 
@@ -207,7 +207,7 @@ def deactivate(name: str, *, data_dir: DataDir = None) -> None:
         name: of the preset.
         data_dir: the agent's data (DATA_DIR).
     """
-    settings = settings_from(data_dir=data_dir)
+    settings = settings_to_change(data_dir)
     _save(settings, _preferences(settings).activated(name, active=False))
 
 
@@ -251,7 +251,7 @@ def set_config(
         patience_minutes: how long running work may go on when the agent is told to end.
         data_dir: the agent's data (DATA_DIR).
     """
-    settings = settings_from(data_dir=data_dir)
+    settings = settings_to_change(data_dir)
     known = _preferences(settings)
     limits = Limits(
         known.limits.threads if threads is None else threads,

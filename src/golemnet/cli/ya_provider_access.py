@@ -9,6 +9,7 @@ import msgspec
 from cyclopts import App
 
 from golemnet.cli.output import show_rows
+from golemnet.cli.ya_provider_local import settings_to_change
 from golemnet.cli.ya_provider_options import AsJson, DataDir
 from golemnet.provider.presets import load, save
 from golemnet.provider.reports import access_rows
@@ -64,6 +65,6 @@ def forget(name: str, *, data_dir: DataDir = None) -> None:
 
 
 def _change(data_dir: Path | None, change: Callable[[Rules], Rules]) -> None:
-    file = settings_from(data_dir=data_dir).preferences_file
+    file = settings_to_change(data_dir).preferences_file
     known = load(file)
     save(file, msgspec.structs.replace(known, rules=change(known.rules)))

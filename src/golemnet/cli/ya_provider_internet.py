@@ -10,6 +10,7 @@ from cyclopts import App, Parameter
 from msgspec.structs import replace
 
 from golemnet.cli.output import show_rows
+from golemnet.cli.ya_provider_local import settings_to_change
 from golemnet.cli.ya_provider_options import AsJson, DataDir
 from golemnet.errors import GolemError
 from golemnet.provider.keystore import GOLEM, X509, Entry
@@ -55,7 +56,7 @@ def add_certificates(*files: Path, data_dir: DataDir = None, json: AsJson = Fals
         data_dir: the agent's data (DATA_DIR).
         json: for programs.
     """
-    store = _store(data_dir)
+    store = _store_to_change(data_dir)
     added = [entry for file in files for entry in store.keystore.add(file)]
     _show_certificates(store, added, as_json=json)
 
@@ -69,7 +70,7 @@ def remove_certificates(*ids: str, data_dir: DataDir = None, json: AsJson = Fals
         data_dir: the agent's data (DATA_DIR).
         json: for programs.
     """
-    store = _store(data_dir)
+    store = _store_to_change(data_dir)
     removed = [store.keystore.remove(each) for each in ids]
     for entry in removed:
         store.rules = store.rules.without(entry.id)
@@ -104,7 +105,7 @@ def add_domains(
         match: whether they are whole names, or patterns that are searched in names.
         data_dir: the agent's data (DATA_DIR).
     """
-    store = _store(data_dir)
+    store = _store_to_change(data_dir)
     known = store.whitelist
     for domain in (*names, *patterns):
         known = known.adding(Domain(domain, match))
@@ -119,7 +120,7 @@ def remove_domains(*ids: str, data_dir: DataDir = None) -> None:
         ids: as the list shows them.
         data_dir: the agent's data (DATA_DIR).
     """
-    store = _store(data_dir)
+    store = _store_to_change(data_dir)
     known = store.whitelist
     for each in ids:
         known = known.without(each)
@@ -177,7 +178,7 @@ def audited_by_id(certificate_id: str, *, mode: ModeOption, data_dir: DataDir = 
         mode: all of the internet, the domains of the whitelist, or none.
         data_dir: the agent's data (DATA_DIR).
     """
-    store = _store(data_dir)
+    store = _store_to_change(data_dir)
     _audit(store, store.keystore.find(certificate_id), mode)
 
 
@@ -190,7 +191,7 @@ def audited_by_file(file: Path, *, mode: ModeOption, data_dir: DataDir = None) -
         mode: all of the internet, the domains of the whitelist, or none.
         data_dir: the agent's data (DATA_DIR).
     """
-    store = _store(data_dir)
+    store = _store_to_change(data_dir)
     _audit(store, store.keystore.add(file)[0], mode)
 
 
@@ -203,7 +204,7 @@ def partner_by_id(certificate_id: str, *, mode: ModeOption, data_dir: DataDir = 
         mode: all of the internet, the domains of the whitelist, or none.
         data_dir: the agent's data (DATA_DIR).
     """
-    store = _store(data_dir)
+    store = _store_to_change(data_dir)
     _accept_partner(store, store.keystore.find(certificate_id), mode)
 
 
@@ -216,7 +217,7 @@ def partner_by_file(file: Path, *, mode: ModeOption, data_dir: DataDir = None) -
         mode: all of the internet, the domains of the whitelist, or none.
         data_dir: the agent's data (DATA_DIR).
     """
-    store = _store(data_dir)
+    store = _store_to_change(data_dir)
     _accept_partner(store, store.keystore.add(file)[0], mode)
 
 
@@ -239,7 +240,7 @@ def _require(entry: Entry, kind: str) -> None:
 
 
 def _change(data_dir: Path | None, *, enabled: bool | None = None, everyone: Mode | None = None) -> None:
-    store = _store(data_dir)
+    store = _store_to_change(data_dir)
     known: OutboundRules = store.rules
     store.rules = replace(
         known,
@@ -255,3 +256,7 @@ def _show_certificates(store: OutboundStore, entries: Sequence[Entry], *, as_jso
 
 def _store(data_dir: Path | None) -> OutboundStore:
     return OutboundStore(settings_from(data_dir=data_dir))
+
+
+def _store_to_change(data_dir: Path | None) -> OutboundStore:
+    return OutboundStore(settings_to_change(data_dir))

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from golemnet.errors import GolemError
 from golemnet.model.local_shell import local_directory
+from golemnet.provider.settings import AgentSettings, settings_from
 
 
 def check_not_local(command: str, data_dir: Path) -> None:
@@ -16,9 +17,8 @@ def check_not_local(command: str, data_dir: Path) -> None:
     Raises:
         GolemError: this shell is for one, and DATA_DIR does not say which agent is meant.
     """
-    directory = local_directory(os.environ)
-    agents = [] if directory is None else sorted(directory.glob("provider-*/agent"))
-    if not agents or os.environ.get("DATA_DIR"):
+    directory, agents = _local_agents()
+    if not agents:
         return
     others = ", ".join(agent.parent.name for agent in agents[1:])
     raise GolemError(
@@ -27,3 +27,31 @@ def check_not_local(command: str, data_dir: Path) -> None:
         next_step=f"`ya-provider {command} -d {shlex.quote(str(agents[0]))}`"
         + (f"; likewise {others}." if others else "."),
     )
+
+
+def settings_to_change(data_dir: Path | None) -> AgentSettings:
+    """The settings of the agent that a command is to change.
+
+    Raises:
+        GolemError: this shell is for a local network, and neither ``data_dir`` nor DATA_DIR names the agent.
+    """
+    settings = settings_from(data_dir=data_dir)
+    directory, agents = _local_agents()
+    if data_dir is not None or not agents:
+        return settings
+    first, *others = agents
+    likewise = f" (likewise {', '.join(agent.parent.name for agent in others)})" if others else ""
+    raise GolemError(
+        "Nothing was changed, for it is not said which agent is meant.",
+        why=f"This shell is for the local network in {directory}, whose agents have data of their own.",
+        next_step=f"Add `-d {shlex.quote(str(first))}`{likewise}, "
+        f"or `-d {shlex.quote(str(settings.data_dir))}` for the agent of your own.",
+    )
+
+
+def _local_agents() -> tuple[Path | None, list[Path]]:
+    """The network of this shell, and its agents' data; none where DATA_DIR says which agent is meant."""
+    directory = local_directory(os.environ)
+    if directory is None or os.environ.get("DATA_DIR"):
+        return directory, []
+    return directory, sorted(directory.glob("provider-*/agent"))

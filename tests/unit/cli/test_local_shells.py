@@ -51,6 +51,49 @@ def test_an_agent_that_is_named_is_shown(net: Path, monkeypatch: pytest.MonkeyPa
     assert capsys.readouterr().out.count("not running") == 2
 
 
+CHANGES = [
+    "config set --threads 1",
+    "preset create night --per-hour 0.1",
+    "preset remove default",
+    "preset activate default",
+    "preset deactivate default",
+    f"access deny {'1' * 56}",
+    "whitelist add -p a.example",
+    "whitelist remove 1",
+    "keystore add a.pem",
+    "keystore remove 1",
+    "rule set outbound disable",
+    "rule set outbound everyone --mode none",
+    "rule set outbound audited-payload cert-id 1 --mode all",
+    "rule set outbound audited-payload import-cert a.pem --mode all",
+    "rule set outbound partner cert-id 1 --mode all",
+    "rule set outbound partner import-cert a.pem --mode all",
+]
+
+
+@pytest.mark.parametrize("command", CHANGES)
+def test_no_agent_is_changed_that_is_not_named(net: Path, home: Path, command: str):
+    own = home / ".local" / "share" / "ya-provider"
+    with pytest.raises(GolemError) as error:
+        ya_provider(*command.split())
+    assert error.value.next_step == (
+        f"Add `-d {net}/provider-1/agent` (likewise provider-2), or `-d {own}` for the agent of your own."
+    )
+    assert not own.exists()
+
+
+def test_an_agent_that_is_named_is_changed(net: Path, monkeypatch: pytest.MonkeyPatch):
+    ya_provider("config", "set", "--threads", "1", "-d", str(net / "provider-1" / "agent"))
+    monkeypatch.setenv("DATA_DIR", str(net / "provider-2" / "agent"))
+    ya_provider("config", "set", "--threads", "1")
+    assert len(list(net.glob("provider-*/agent/preferences.json"))) == 2
+
+
+def test_elsewhere_the_agent_of_the_user_is_changed(home: Path):
+    ya_provider("config", "set", "--threads", "1")
+    assert (home / ".local" / "share" / "ya-provider" / "preferences.json").exists()
+
+
 def test_elsewhere_the_agent_of_the_user_is_shown(home: Path, capsys):
     ya_provider("status", "--json")
     assert "not running" in capsys.readouterr().out
