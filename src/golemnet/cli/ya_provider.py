@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from math import inf, isfinite
 from pathlib import Path
 from typing import Annotated
 
@@ -258,8 +259,10 @@ def set_config(
         known.limits.memory_gib if memory_gib is None else memory_gib,
         known.limits.storage_gib if storage_gib is None else storage_gib,
     )
-    if any(limit is not None and limit <= 0 for limit in (threads, memory_gib, storage_gib)):
-        raise GolemError("A limit must be more than nothing.")
+    if any(limit is not None and not 0 < limit < inf for limit in (threads, memory_gib, storage_gib)):
+        raise GolemError("A limit must be a number, and more than nothing.")
+    if patience_minutes is not None and not isfinite(patience_minutes):
+        raise GolemError("Patience must be a number of minutes.")
     if max_agreements is not None and not 1 <= max_agreements <= MOST_AGREEMENTS:
         raise GolemError(f"There can be 1 to {MOST_AGREEMENTS} agreements at once.")
     changed = replace(

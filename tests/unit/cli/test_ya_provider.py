@@ -50,6 +50,17 @@ def test_settings_stay_when_others_change(run) -> None:
     assert (shown["hours"], shown["only when idle"]) == ("always", False)
 
 
+@pytest.mark.parametrize(
+    "words", ["--patience-minutes inf", "--patience-minutes nan", "--memory nan", "--disk inf"]
+)
+def test_what_is_no_number_is_refused_and_the_settings_stay(run, words: str) -> None:
+    run("config", "set", "--patience-minutes", "5")
+    before = run("config", "show")
+    with pytest.raises(GolemError, match="must be a number"):
+        run("config", "set", *words.split())
+    assert run("config", "show") == before
+
+
 def test_domains_are_listed_added_and_removed(run) -> None:
     before = json.loads(run("whitelist", "list", "--json"))
     run("whitelist", "add", "--patterns", "a.example", "b.example")
