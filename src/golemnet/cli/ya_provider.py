@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from math import inf, isfinite
+from math import inf
 from pathlib import Path
 from typing import Annotated
 
@@ -20,7 +20,7 @@ from golemnet.cli.ya_provider_options import AsJson, DataDir
 from golemnet.errors import GolemError
 from golemnet.provider import presets as preferences_file
 from golemnet.provider.journal import Journal
-from golemnet.provider.machine import Limits, sold, this_machine
+from golemnet.provider.machine import LEAST_GIB, Limits, sold, this_machine
 from golemnet.provider.presets import MOST_AGREEMENTS, Preferences, Preset, checked, with_unit_prices
 from golemnet.provider.reports import history_rows, isolation_facts, preset_rows, totals
 from golemnet.provider.rules import Rules, parse_hours
@@ -259,10 +259,12 @@ def set_config(
         known.limits.memory_gib if memory_gib is None else memory_gib,
         known.limits.storage_gib if storage_gib is None else storage_gib,
     )
-    if any(limit is not None and not 0 < limit < inf for limit in (threads, memory_gib, storage_gib)):
-        raise GolemError("A limit must be a number, and more than nothing.")
-    if patience_minutes is not None and not isfinite(patience_minutes):
-        raise GolemError("Patience must be a number of minutes.")
+    if threads is not None and threads < 1:
+        raise GolemError("There must be a processor to sell: --threads 1 or more.")
+    if any(limit is not None and not LEAST_GIB <= limit < inf for limit in (memory_gib, storage_gib)):
+        raise GolemError(f"A limit must be a number of GiB, and at least {LEAST_GIB}.")
+    if patience_minutes is not None and not 0 <= patience_minutes < inf:
+        raise GolemError("Patience must be a number of minutes, and not below 0.")
     if max_agreements is not None and not 1 <= max_agreements <= MOST_AGREEMENTS:
         raise GolemError(f"There can be 1 to {MOST_AGREEMENTS} agreements at once.")
     changed = replace(
@@ -271,7 +273,7 @@ def set_config(
         subnet=subnet or known.subnet,
         limits=limits,
         max_agreements=max_agreements or known.max_agreements,
-        patience_minutes=known.patience_minutes if patience_minutes is None else max(0.0, patience_minutes),
+        patience_minutes=known.patience_minutes if patience_minutes is None else patience_minutes,
         rules=_changed_rules(known.rules, hours, only_when_idle),
     )
     AgentSettings(settings.data_dir).apply(changed)

@@ -13,6 +13,8 @@ GIB = 1024**3
 # What the daemon, the agent and the system keep for themselves.
 RESERVED_MEMORY_GIB = 1.0
 STORAGE_SHARE = 0.8
+# Memory and disk are sold in tenths of a GiB.
+LEAST_GIB = 0.1
 _ARCHITECTURES = {"amd64": "x86_64", "arm64": "aarch64"}
 
 

@@ -47,11 +47,15 @@ class Leftovers(msgspec.Struct):
                 await client.payment.release_allocation(allocation_id)
 
     async def end(self, client: Client, cashier: Cashier, now: datetime) -> None:
-        """End the agreements, and let ``cashier`` answer their invoices."""
+        """End the agreements, and let ``cashier`` answer their invoices.
+
+        Raises:
+            DaemonUnreachable: nobody knows what is left of them.
+        """
         for agreement_id, signed in self.agreements.items():
             try:
                 deal = await _deal(client, agreement_id)
-            except (ApiError, DaemonUnreachable, ValueError) as error:
+            except (ApiError, ValueError) as error:
                 log.warning("an agreement is not known agreement_id=%s why=%s", agreement_id, str(error))
                 continue
             cashier.inherit(deal, signed, min(now, self.stopped + GOES_ON_FOR))

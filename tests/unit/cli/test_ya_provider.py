@@ -51,7 +51,15 @@ def test_settings_stay_when_others_change(run) -> None:
 
 
 @pytest.mark.parametrize(
-    "words", ["--patience-minutes inf", "--patience-minutes nan", "--memory nan", "--disk inf"]
+    "words",
+    [
+        "--patience-minutes inf",
+        "--patience-minutes nan",
+        "--patience-minutes -3",
+        "--memory nan",
+        "--disk inf",
+        "--memory 0.05",
+    ],
 )
 def test_what_is_no_number_is_refused_and_the_settings_stay(run, words: str) -> None:
     run("config", "set", "--patience-minutes", "5")

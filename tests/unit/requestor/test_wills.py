@@ -189,6 +189,17 @@ async def test_who_is_late_is_asked_for_again_after_a_while(folder, monkeypatch)
     await asyncio.gather(looking, return_exceptions=True)
 
 
+async def test_without_an_agreement_nobody_is_forgotten(folder, monkeypatch):
+    """The daemon is away for a moment, and there again when the allocation would be released."""
+    dead()
+    [(will, state)] = of_the_dead("0xme")
+    daemon = Daemon()
+    monkeypatch.setattr(daemon, "get_agreement", Daemon(is_away=True).get_agreement)
+    assert not await wind_up(will, state, daemon, ManualClock(datetime.now(UTC)))
+    assert daemon.released == []
+    assert [state for _, state in of_the_dead("0xme")] == [STATE]
+
+
 async def test_without_a_daemon_it_is_left_to_the_next_script(folder, monkeypatch):
     monkeypatch.setattr(wills, "INVOICES_S", 0.1)
     dead()

@@ -262,7 +262,8 @@ async def test_a_successor_ends_what_was_left_and_pays_for_it(shop):
 
 def start_script(folder: Path, monkeypatch: pytest.MonkeyPatch) -> subprocess.Popen[str]:
     """A script for yapapi, at containers in a folder of its own, but with journals where the others are."""
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([*sys.path[:2], os.environ.get("PYTHONPATH", "")]))
+    places = [SCRIPT.parent, SCRIPT.parent.parent / "requestor", os.environ.get("PYTHONPATH", "")]
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(map(str, places)))
     monkeypatch.setenv("YAGNA_APPKEY", "key")
     folder.mkdir()
     (folder / "known").symlink_to(folder.parent / "known", target_is_directory=True)
