@@ -6,6 +6,11 @@ import fcntl
 from typing import IO
 
 
+def lock(file: int | IO[bytes] | IO[str]) -> None:
+    """Hold an open file as soon as others let go of it, until it is closed. Raises OSError."""
+    fcntl.flock(file, fcntl.LOCK_EX)
+
+
 def try_lock(file: int | IO[bytes] | IO[str], *, shared: bool = False) -> bool:
     """Hold an open file from now on until it is closed; False if others hold it. Raises OSError.
 

@@ -8,12 +8,20 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 
 from golemnet.daemon.memory import postpone_collection
+from golemnet.daemon.settings import DATABASE_NAME
 from golemnet.local.layout import Layout
 from golemnet.local.plan import REQUESTOR
 from golemnet.runtime.fork_server import serve
+
+PROGRAMS = {
+    "daemon": "golemnet.daemon.__main__",
+    "ya-provider": "golemnet.cli.ya_provider",
+    "golem": "golemnet.cli.golem",
+}
 
 
 def main() -> None:
@@ -25,7 +33,7 @@ def main() -> None:
 
 def _load(layout: Layout) -> None:
     """What the programs import late. No module here may begin a thread."""
-    if not layout.database(REQUESTOR).exists():
+    if not (layout.node(REQUESTOR) / DATABASE_NAME).exists():
         import alembic.command  # noqa: F401 (only new databases need it)
 
     import uvloop  # noqa: F401
@@ -40,29 +48,8 @@ def _load(layout: Layout) -> None:
 def _run(command: Sequence[str]) -> int:
     """Be the program that ``command`` names, with its arguments."""
     sys.argv = list(command)
-    PROGRAMS[command[0]]()
+    import_module(PROGRAMS[command[0]]).main()
     return 0
-
-
-def _daemon() -> None:
-    from golemnet.daemon.__main__ import main
-
-    main()
-
-
-def _ya_provider() -> None:
-    from golemnet.cli.ya_provider import main
-
-    main()
-
-
-def _golem() -> None:
-    from golemnet.cli.golem import main
-
-    main()
-
-
-PROGRAMS = {"daemon": _daemon, "ya-provider": _ya_provider, "golem": _golem}
 
 
 if __name__ == "__main__":

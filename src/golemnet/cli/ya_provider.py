@@ -70,12 +70,13 @@ def status(*, data_dir: DataDir = None, json: AsJson = False) -> None:
         json: for programs.
     """
     settings = settings_from(data_dir=data_dir)
-    if data_dir is None and not is_running(settings):
+    running = is_running(settings)
+    if data_dir is None and not running:
         check_not_local("status", settings.data_dir)
     preferences = preferences_now(settings)
     records = Journal(settings.journal_file).records()
     isolation = isolation_facts(last_self_test(settings.self_test_file))
-    standing = {"agent": "running" if is_running(settings) else "not running", **isolation}
+    standing = {"agent": "running" if running else "not running", **isolation}
     facts = {**standing, **_config(settings.data_dir, preferences), **totals(records)}
     if json:
         show_json({**facts, "presets": preset_rows(preferences)})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 
 from golemnet.errors import GolemError
@@ -20,7 +21,7 @@ def check_not_local(command: str, data_dir: Path) -> None:
     directory, agents = _local_agents()
     if not agents:
         return
-    others = ", ".join(agent.parent.name for agent in agents[1:])
+    others = _nodes(agents[1:])
     raise GolemError(
         f"No agent runs with the data of {data_dir}.",
         why=f"This shell is for the local network in {directory}, whose agents have data of their own.",
@@ -40,13 +41,17 @@ def settings_to_change(data_dir: Path | None) -> AgentSettings:
     if data_dir is not None or not agents:
         return settings
     first, *others = agents
-    likewise = f" (likewise {', '.join(agent.parent.name for agent in others)})" if others else ""
+    likewise = f" (likewise {_nodes(others)})" if others else ""
     raise GolemError(
         "Nothing was changed, for it is not said which agent is meant.",
         why=f"This shell is for the local network in {directory}, whose agents have data of their own.",
         next_step=f"Add `-d {shlex.quote(str(first))}`{likewise}, "
         f"or `-d {shlex.quote(str(settings.data_dir))}` for the agent of your own.",
     )
+
+
+def _nodes(agents: Sequence[Path]) -> str:
+    return ", ".join(agent.parent.name for agent in agents)
 
 
 def _local_agents() -> tuple[Path | None, list[Path]]:

@@ -16,6 +16,7 @@ from golemnet.net.records import check_relay_url
 DEFAULT_API_URL = "http://127.0.0.1:7465"
 DEFAULT_DATA_DIR = Path("~/.local/share/yagna")
 SOCKET_NAME = "yagna.sock"
+DATABASE_NAME = "yagna.db"
 
 
 class SettingsError(GolemError):
@@ -55,7 +56,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def database(self) -> str:
         """The SQLAlchemy URL of the database: SQLite in the data directory unless another is set."""
-        return self.database_url or f"sqlite:///{self.data_dir / 'yagna.db'}"
+        return self.database_url or f"sqlite:///{self.data_dir / DATABASE_NAME}"
 
     @property
     def api_address(self) -> tuple[str, int]:

@@ -83,10 +83,6 @@ class Layout:
         """The data directory of the node ``name``."""
         return self.directory / name
 
-    def database(self, name: str) -> Path:
-        """Where the node ``name`` keeps what it knows."""
-        return self.node(name) / "yagna.db"
-
     def agent(self, name: str) -> Path:
         """The data directory of the provider agent of the node ``name``."""
         return self.node(name) / "agent"

@@ -23,9 +23,9 @@ from golemnet.provider.offer import Seller
 from golemnet.provider.outbound import INET, Policy
 from golemnet.provider.outbound_store import OutboundStore
 from golemnet.provider.polling import insist
-from golemnet.provider.presets import Preferences, Preset, load
+from golemnet.provider.presets import Preferences, Preset, load, save
 from golemnet.provider.settings import AgentSettings
-from golemnet.provider.standing import save_self_test, save_started
+from golemnet.provider.standing import save_self_test
 from golemnet.provider.unit_server import UnitServer
 from golemnet.rest.client import DEFAULT_API_URL, Client
 from golemnet.rest.payment import Account, InitAccount
@@ -47,7 +47,7 @@ async def run_agent(
     chosen = [preferences.preset(name) for name in presets] if presets else preferences.active_presets()
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     with _only_one(settings.lock_file):
-        save_started(settings, replace(preferences, active=[each.name for each in chosen]))
+        save(settings.started_file, replace(preferences, active=[each.name for each in chosen]))
         async with (
             Client.from_environment() as client,
             UnitServer(settings.workshop, _unit_environment()) as units,

@@ -45,7 +45,7 @@ class AgentSettings(msgspec.Struct, frozen=True):
 
     @property
     def started_file(self) -> Path:
-        """What the agent was last started with."""
+        """What the agent was last started with: the owner's decisions, and what was given instead of them."""
         return self.data_dir / "started.json"
 
     @property

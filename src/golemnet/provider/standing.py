@@ -35,11 +35,6 @@ def last_self_test(path: Path) -> SelfTest | None:
         return None
 
 
-def save_started(settings: AgentSettings, preferences: Preferences) -> None:
-    """Keep what the agent starts with: the owner's decisions, and what was given instead of them."""
-    settings.started_file.write_bytes(msgspec.json.format(msgspec.json.encode(preferences), indent=2))
-
-
 def preferences_now(settings: AgentSettings) -> Preferences:
     """What the agent that runs was started with; what the next one is, if none runs."""
     if is_running(settings):

@@ -21,9 +21,14 @@ def unbounded_prices(pricing: LinearPricing) -> dict[str, Decimal]:
     return {name: price for name, price in prices if price and name not in (DURATION_COUNTER, CPU_COUNTER)}
 
 
+def most_used(seconds: float, threads: float) -> dict[str, float]:
+    """What an activity can use at most in a time, by the counters that time bounds."""
+    return {DURATION_COUNTER: seconds, CPU_COUNTER: seconds * threads}
+
+
 def most_in(seconds: float, pricing: LinearPricing, threads: float) -> Decimal:
     """GLM for an activity in which all processors work, besides what time does not bound."""
-    limits = {DURATION_COUNTER: seconds, CPU_COUNTER: seconds * threads}
+    limits = most_used(seconds, threads)
     return pricing.cost([limits.get(name, 0.0) for name in pricing.usage_vector])
 
 
@@ -81,7 +86,7 @@ class Meter(msgspec.Struct):
 
     def _limits(self, now: datetime, grace_s: float) -> dict[str, float]:
         seconds = max(((self.ended or now) - self.began).total_seconds(), 0.0) + grace_s
-        return {DURATION_COUNTER: seconds, CPU_COUNTER: seconds * max(self.threads, 1.0)}
+        return most_used(seconds, max(self.threads, 1.0))
 
 
 class Budget:

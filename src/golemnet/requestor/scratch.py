@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from golemnet.file_locks import try_lock
+from golemnet.file_locks import lock, try_lock
 
 PREFIX = "golem-requestor-"
 LOCK = ".lock"
@@ -23,8 +23,8 @@ LOCKLESS_S = 86400.0
 def scratch_folder() -> Iterator[Path]:
     """A folder of this process's own; what killed processes have left is removed first."""
     _sweep(Path(tempfile.gettempdir()))
-    with tempfile.TemporaryDirectory(prefix=PREFIX) as name, (Path(name) / LOCK).open("w") as lock:
-        try_lock(lock)
+    with tempfile.TemporaryDirectory(prefix=PREFIX) as name, (Path(name) / LOCK).open("w") as held:
+        lock(held)
         yield Path(name)
 
 
@@ -42,8 +42,8 @@ def _is_left(folder: Path) -> bool:
     if facts.st_uid != os.getuid() or folder.is_symlink() or age_s < YOUNG_S:
         return False
     try:
-        lock = (folder / LOCK).open("r+")
+        held = (folder / LOCK).open("r+")
     except FileNotFoundError:
         return age_s > LOCKLESS_S
-    with lock:
-        return try_lock(lock)
+    with held:
+        return try_lock(held)

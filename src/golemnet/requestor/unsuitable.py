@@ -8,12 +8,12 @@ from decimal import Context, Decimal
 from golemnet.model.money import short_amount
 from golemnet.requestor.budget import most_in
 from golemnet.requestor.candidates import Candidate
+from golemnet.requestor.strategies import price_per_hour
 from golemnet.requestor.summary import counted
 from golemnet.rest.market import MatchingReport
 
 # A result takes a provider so long at least, and what it claims for that should be there.
 BEGINNING_S = 2.0
-HOUR_S = 3600.0
 # Offers of others, who may be cheaper, need so long to arrive.
 PATIENCE = timedelta(seconds=5)
 MAX_COUNTED = 10_000
@@ -40,13 +40,14 @@ class Unsuitable:
 
     def dislike(self, candidate: Candidate) -> None:
         """The strategy refuses it."""
-        _note(self._disliked, candidate, HOUR_S)
+        _note(self._disliked, candidate, price_per_hour(candidate.pricing, candidate.threads))
 
     def is_beyond_means(self, candidate: Candidate, now: datetime) -> bool:
         """Whether all that there is would not pay for its beginning; it is remembered then."""
-        if self._means is None or most_in(BEGINNING_S, candidate.pricing, candidate.threads) <= self._means:
+        cost = most_in(BEGINNING_S, candidate.pricing, candidate.threads)
+        if self._means is None or cost <= self._means:
             return False
-        _note(self._beyond, candidate, BEGINNING_S)
+        _note(self._beyond, candidate, cost)
         self._beyond_since = self._beyond_since or now
         return True
 
@@ -103,6 +104,6 @@ def _least(known: dict[str, Decimal]) -> str:
     return short_amount(_SHOWN.plus(min(known.values())))
 
 
-def _note(known: dict[str, Decimal], candidate: Candidate, seconds: float) -> None:
+def _note(known: dict[str, Decimal], candidate: Candidate, amount: Decimal) -> None:
     if len(known) < MAX_COUNTED or candidate.provider_id in known:
-        known[candidate.provider_id] = most_in(seconds, candidate.pricing, candidate.threads)
+        known[candidate.provider_id] = amount

@@ -8,7 +8,6 @@ invoices that have not come, a script that has ended leaves a will, too, and res
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import logging
 import os
 from collections.abc import Iterator, Sequence
@@ -21,7 +20,7 @@ from typing import BinaryIO, Self
 import msgspec
 
 from golemnet.clock import Clock
-from golemnet.file_locks import try_lock
+from golemnet.file_locks import lock, try_lock
 from golemnet.requestor.budget import Budget
 from golemnet.requestor.events import Event
 from golemnet.requestor.home import home
@@ -69,7 +68,7 @@ class Will:
         try:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
-            fcntl.flock(descriptor, fcntl.LOCK_EX)  # who looks for the dead may hold it for a moment
+            lock(descriptor)  # who looks for the dead may hold it for a moment
         except OSError as error:
             log.info("what is left at others if this is killed is not kept why=%s", error)
             return cls(path, open(os.devnull, "rb+", buffering=0))
@@ -193,19 +192,23 @@ async def give_back(client: Client, allocation_id: str, late: Decimal, until: da
     Raises:
         DaemonUnreachable: nobody knows.
     """
-    if late and await _is_kept(client, allocation_id, late, until):
+    if late and await _keep(client, allocation_id, late, until):
         return True
     await release(client, allocation_id)
     return False
 
 
-async def _is_kept(client: Client, allocation_id: str, late: Decimal, until: datetime) -> bool:
+async def _keep(client: Client, allocation_id: str, late: Decimal, until: datetime) -> bool:
+    """Give back all but ``late``; False if nothing of it can be kept until then."""
     try:
         allocation = await client.payment.get_allocation(allocation_id)
+        most = min(late, allocation.remaining_amount)
         # a deposit has an end of its own
-        most = min(late, allocation.remaining_amount if allocation.deposit is None else NOTHING)
+        if allocation.deposit is not None or not most:
+            return False
         change = AllocationUpdate(total_amount=allocation.spent_amount + most, timeout=until)
-        return bool(most and await client.payment.amend_allocation(allocation_id, change))
+        await client.payment.amend_allocation(allocation_id, change)
+        return True
     except ApiError:
         return False
 

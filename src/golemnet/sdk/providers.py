@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import re
 from collections.abc import Callable, Mapping
@@ -13,6 +12,7 @@ from pathlib import Path
 import msgspec
 
 from golemnet.errors import GolemError
+from golemnet.file_locks import lock
 from golemnet.requestor.home import home
 
 # A dispute weighs as much as so many failures: a wrong result is worse than none.
@@ -145,8 +145,8 @@ def _change(change: Callable[[Known], object]) -> None:
     """Read, change and write while no other process does; a crash leaves the old or the new file."""
     path = _path()
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with path.with_suffix(".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with path.with_suffix(".lock").open("w") as held:
+        lock(held)
         known = known_providers()
         change(known)
         latest = sorted(known.values(), key=_importance, reverse=True)[:MAX_KNOWN]

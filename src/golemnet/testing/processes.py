@@ -13,6 +13,7 @@ from typing import Self
 
 import psutil
 
+from golemnet.daemon.settings import DATABASE_NAME
 from golemnet.ready import READY
 from golemnet.testing.anvil_chain import free_port
 from golemnet.testing.nodes import APP_KEY
@@ -95,7 +96,7 @@ class DaemonProcess(ProgramProcess):
     @property
     def database(self) -> Path:
         """Its SQLite file."""
-        return self.directory / "yagna.db"
+        return self.directory / DATABASE_NAME
 
 
 class ChainProcess(ProgramProcess):

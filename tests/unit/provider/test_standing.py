@@ -15,7 +15,6 @@ from golemnet.provider.standing import (
     last_self_test,
     preferences_now,
     save_self_test,
-    save_started,
 )
 from golemnet.runtime.driver import Isolation
 from golemnet.runtime.self_test import SelfTest
@@ -33,7 +32,7 @@ def test_what_an_agent_was_started_with_holds_as_long_as_it_runs(tmp_path: Path)
     settings = AgentSettings(tmp_path)
     save(settings.preferences_file, Preferences(node_name="mine", subnet="one"))
     with _only_one(settings.lock_file):
-        save_started(settings, Preferences(node_name="other", subnet="two", active=["cheap"]))
+        save(settings.started_file, Preferences(node_name="other", subnet="two", active=["cheap"]))
         now = preferences_now(settings)
         assert (now.node_name, now.subnet, now.active) == ("other", "two", ["cheap"])
     assert (preferences_now(settings).node_name, preferences_now(settings).subnet) == ("mine", "one")
